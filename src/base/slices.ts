@@ -1,0 +1,82 @@
+// Words of a command as offsets into one byte buffer: no strings and no copies. The hot path passes
+// (slices, index) instead of byte arrays; types/ and keyspace/ read keys and values through it.
+
+/** The most words one command may have: Redis's own limit of a multibulk header. */
+export const WORDS_MAX = 1024 * 1024;
+
+const WORDS_AT_START = 64;
+
+export class Slices {
+  /** The bytes that all words lie in. Borrowed: valid until the command ends. */
+  u8: Uint8Array;
+  /** First byte of each word. */
+  starts: Int32Array;
+  /** Length in bytes of each word. */
+  lengths: Int32Array;
+  /** How many words there are. */
+  count: number;
+
+  constructor(u8: Uint8Array = new Uint8Array(0)) {
+    this.u8 = u8;
+    this.starts = new Int32Array(WORDS_AT_START);
+    this.lengths = new Int32Array(WORDS_AT_START);
+    this.count = 0;
+  }
+
+  /** Makes room for `count` words; keeps what is there. */
+  ensure(count: number): void {
+    if (count <= this.starts.length) return;
+    const capacity = 2 ** Math.ceil(Math.log2(count));
+    const starts = new Int32Array(capacity);
+    const lengths = new Int32Array(capacity);
+    starts.set(this.starts);
+    lengths.set(this.lengths);
+    this.starts = starts;
+    this.lengths = lengths;
+  }
+
+  /** Appends the word u8[start, start + length). */
+  push(start: number, length: number): void {
+    const at = this.count;
+    if (at === this.starts.length) this.ensure(at + 1);
+    this.starts[at] = start;
+    this.lengths[at] = length;
+    this.count = at + 1;
+  }
+
+  startOf(index: number): number {
+    return this.starts[index]!;
+  }
+
+  lengthOf(index: number): number {
+    return this.lengths[index]!;
+  }
+
+  /** The word as latin1 text, for messages and cold paths only. */
+  text(index: number): string {
+    return Buffer.from(this.u8.buffer, this.u8.byteOffset, this.u8.byteLength).latin1Slice(
+      this.starts[index]!,
+      this.starts[index]! + this.lengths[index]!,
+    );
+  }
+
+  /** A copy of the word's bytes, to keep past the command. */
+  copy(index: number): Uint8Array<ArrayBuffer> {
+    const start = this.starts[index]!;
+    return new Uint8Array(this.u8.slice(start, start + this.lengths[index]!));
+  }
+
+  /** Slices over a copy of the given texts (latin1): scripts, tests, cold callers. */
+  static of(...words: readonly (string | Uint8Array)[]): Slices {
+    const parts = words.map((word) => (typeof word === 'string' ? Buffer.from(word, 'latin1') : word));
+    const total = parts.reduce((sum, part) => sum + part.length, 0);
+    const slices = new Slices(new Uint8Array(total));
+    let at = 0;
+    for (const part of parts) {
+      slices.u8.set(part, at);
+      slices.push(at, part.length);
+      at += part.length;
+    }
+    return slices;
+  }
+}
