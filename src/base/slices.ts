@@ -1,9 +1,6 @@
 // Words of a command as offsets into one byte buffer: no strings and no copies. The hot path passes
 // (slices, index) instead of byte arrays; types/ and keyspace/ read keys and values through it.
 
-/** The most words one command may have: Redis's own limit of a multibulk header. */
-export const WORDS_MAX = 1024 * 1024;
-
 const WORDS_AT_START = 64;
 
 export class Slices {
@@ -15,15 +12,21 @@ export class Slices {
   lengths: Int32Array;
   /** How many words there are. */
   count: number;
+  /** Hash of each word that dispatch/route.ts has placed as a key; undefined for other words. */
+  hashes: Int32Array;
+  /** Partition of each word that has been placed as a key. */
+  partitions: Int32Array;
 
   constructor(u8: Uint8Array = new Uint8Array(0)) {
     this.u8 = u8;
     this.starts = new Int32Array(WORDS_AT_START);
     this.lengths = new Int32Array(WORDS_AT_START);
     this.count = 0;
+    this.hashes = new Int32Array(WORDS_AT_START);
+    this.partitions = new Int32Array(WORDS_AT_START);
   }
 
-  /** Makes room for `count` words; keeps what is there. */
+  /** Makes room for `count` words; keeps starts and lengths, forgets hashes and partitions. */
   ensure(count: number): void {
     if (count <= this.starts.length) return;
     const capacity = 2 ** Math.ceil(Math.log2(count));
@@ -33,6 +36,8 @@ export class Slices {
     lengths.set(this.lengths);
     this.starts = starts;
     this.lengths = lengths;
+    this.hashes = new Int32Array(capacity);
+    this.partitions = new Int32Array(capacity);
   }
 
   /** Appends the word u8[start, start + length). */
@@ -54,10 +59,9 @@ export class Slices {
 
   /** The word as latin1 text, for messages and cold paths only. */
   text(index: number): string {
-    return Buffer.from(this.u8.buffer, this.u8.byteOffset, this.u8.byteLength).latin1Slice(
-      this.starts[index]!,
-      this.starts[index]! + this.lengths[index]!,
-    );
+    const start = this.starts[index]!;
+    const bytes = Buffer.from(this.u8.buffer, this.u8.byteOffset + start, this.lengths[index]!);
+    return bytes.toString('latin1');
   }
 
   /** A copy of the word's bytes, to keep past the command. */

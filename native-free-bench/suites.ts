@@ -1,0 +1,135 @@
+// The named suites as rows: what each sends, its own defaults, and how small it is when tiny.
+
+import { runConnections, runExpiry, runGrowth, runMemory, runStart } from './events.js';
+import type { Bench } from './measure.js';
+import type { GivenOptions } from './options.js';
+import type { ResultTable } from './report.js';
+import { runLoadSuite, runShape } from './throughput.js';
+
+/** One line of a table. Null takes what the options say: a case for each pipeline depth. */
+export interface SuiteCase {
+  readonly mix: string | null;
+  readonly pipeline: number | null;
+}
+
+export interface Suite {
+  readonly name: string;
+  readonly about: string;
+  readonly cases: readonly SuiteCase[];
+  readonly defaults: GivenOptions;
+  readonly tiny: GivenOptions;
+  /** It starts servers in its own way, so that --target makes no sense. */
+  readonly isStarter: boolean;
+  /** redis-benchmark makes the load where it is on the PATH and nothing else is asked for. */
+  readonly prefersNative: boolean;
+  run(bench: Bench, suite: Suite): Promise<ResultTable[]>;
+}
+
+const OWN_MIX: readonly SuiteCase[] = [{ mix: null, pipeline: null }];
+
+const BARS: readonly SuiteCase[] = [
+  { mix: 'GET', pipeline: 32 },
+  { mix: 'SET', pipeline: 32 },
+  { mix: 'INCR', pipeline: 32 },
+  { mix: 'GET', pipeline: 1 },
+  { mix: 'SET', pipeline: 1 },
+  { mix: 'INCR', pipeline: 1 },
+  { mix: 'MSET', pipeline: 16 },
+  { mix: 'MGET', pipeline: 16 },
+];
+
+const PLAIN = { cases: [], defaults: {}, tiny: {}, isStarter: false, prefersNative: false };
+
+export const SUITES: readonly Suite[] = [
+  {
+    ...PLAIN,
+    name: 'load',
+    about: 'One mix at each pipeline depth, beside real Redis. The default.',
+    cases: OWN_MIX,
+    run: runLoadSuite,
+  },
+  {
+    ...PLAIN,
+    name: 'bars',
+    about: 'The commands that others quote: GET, SET, INCR, MSET and MGET of ten keys.',
+    cases: BARS,
+    prefersNative: true,
+    run: runLoadSuite,
+  },
+  {
+    ...PLAIN,
+    name: 'game',
+    about: 'A game server: positions, scores, a leaderboard, sessions, event lists.',
+    cases: OWN_MIX,
+    defaults: { mix: 'game' },
+    run: runLoadSuite,
+  },
+  {
+    ...PLAIN,
+    name: 'counters',
+    about: 'Analytics counters under a zipf distribution.',
+    cases: OWN_MIX,
+    defaults: { mix: 'counters', distribution: 'zipf:0.99' },
+    run: runLoadSuite,
+  },
+  {
+    ...PLAIN,
+    name: 'shape',
+    about: 'One to eight workers: uniform keys, zipf keys, and one hot counter that must add up.',
+    isStarter: true,
+    defaults: { pipelines: [32], rounds: 3 },
+    run: runShape,
+  },
+  {
+    ...PLAIN,
+    name: 'memory',
+    about: 'Bytes for each key: 16-byte keys with 16-byte values, with and without a TTL.',
+    isStarter: true,
+    defaults: { keys: 1_000_000, size: 16 },
+    run: runMemory,
+  },
+  {
+    ...PLAIN,
+    name: 'growth',
+    about: 'From no key to five million: how long the slowest single command takes.',
+    isStarter: true,
+    defaults: { keys: 5_000_000, pipelines: [16] },
+    tiny: { keys: 5000 },
+    run: runGrowth,
+  },
+  {
+    ...PLAIN,
+    name: 'expiry',
+    about: 'A million keys expire in the same second while other keys are read.',
+    isStarter: true,
+    defaults: { keys: 1_000_000, pipelines: [1] },
+    tiny: { keys: 2000 },
+    run: runExpiry,
+  },
+  {
+    ...PLAIN,
+    name: 'connections',
+    about: 'Ten thousand idle connections beside a hundred active ones.',
+    isStarter: true,
+    defaults: { connections: 100, pipelines: [1] },
+    run: runConnections,
+  },
+  {
+    ...PLAIN,
+    name: 'start',
+    about: 'From the start of the process to the first PONG, and memory when idle.',
+    isStarter: true,
+    run: runStart,
+  },
+];
+
+export function findSuite(name: string): Suite {
+  const suite = SUITES.find((row) => row.name === name);
+  if (suite !== undefined) return suite;
+  const names = SUITES.map((row) => row.name).join(', ');
+  throw new Error(`there is no benchmark '${name}'; there are ${names} and floors`);
+}
+
+export function describeSuites(): string {
+  return SUITES.map((suite) => `  ${suite.name.padEnd(12)} ${suite.about}`).join('\n');
+}

@@ -1,0 +1,123 @@
+// What is kept in memory, in which form, and what goes when it is full.
+
+import { eventClasses } from '../forms.js';
+import { INT32_MAX, INT32_MIN, INT64_MAX, KB, MB, UINT64_MAX } from '../numbers.js';
+import type { Row } from '../parameter.js';
+import { choice, depends, flag, inert, integer, memory, NOW, refused, special } from './rows.js';
+
+const evictionPolicy = depends((value) =>
+  value === 'noeviction'
+    ? NOW
+    : inert('eviction arrives in a later version; past maxmemory, writes get an -OOM error'),
+);
+const noEviction = inert('eviction arrives in a later version');
+const ownAllocator = inert('it has an allocator of its own');
+const noRehashing = inert('its tables grow bucket by bucket and are never rehashed');
+const alwaysSanitized = inert('it checks every payload in full');
+const noEvents = inert('keyspace events arrive with pub/sub in a later version');
+
+export const MEMORY_PARAMETERS: readonly Row[] = [
+  integer('databases', { default: 16, min: 1, max: INT32_MAX, isMutable: false }),
+  memory('maxmemory', { default: 0, min: 0, max: UINT64_MAX, isUnsigned: true }),
+  flag('lazyfree-lazy-eviction', { default: false }),
+  flag('lazyfree-lazy-expire', { default: false }),
+  flag('lazyfree-lazy-server-del', { default: false }),
+  flag('lazyfree-lazy-user-del', { default: false }),
+  flag('lazyfree-lazy-user-flush', { default: false }),
+  integer('active-expire-effort', { default: 1, min: 1, max: 10 }),
+  integer('list-max-listpack-size', {
+    alias: 'list-max-ziplist-size',
+    default: -2,
+    min: INT32_MIN,
+    max: INT32_MAX,
+  }),
+  integer('list-compress-depth', { default: 0, min: 0, max: INT32_MAX }),
+  integer('hash-max-listpack-entries', {
+    alias: 'hash-max-ziplist-entries',
+    default: 512,
+    min: 0,
+    max: INT64_MAX,
+    isUnsigned: true,
+  }),
+  memory('hash-max-listpack-value', {
+    alias: 'hash-max-ziplist-value',
+    default: 64,
+    min: 0,
+    max: INT64_MAX,
+    isUnsigned: true,
+  }),
+  integer('set-max-intset-entries', { default: 512, min: 0, max: INT64_MAX, isUnsigned: true }),
+  integer('set-max-listpack-entries', { default: 128, min: 0, max: INT64_MAX, isUnsigned: true }),
+  integer('set-max-listpack-value', { default: 64, min: 0, max: INT64_MAX, isUnsigned: true }),
+  integer('zset-max-listpack-entries', {
+    alias: 'zset-max-ziplist-entries',
+    default: 128,
+    min: 0,
+    max: INT64_MAX,
+    isUnsigned: true,
+  }),
+  memory('zset-max-listpack-value', {
+    alias: 'zset-max-ziplist-value',
+    default: 64,
+    min: 0,
+    max: INT64_MAX,
+    isUnsigned: true,
+  }),
+  memory('stream-node-max-bytes', { default: 4 * KB, min: 0, max: INT64_MAX, isUnsigned: true }),
+  integer('stream-node-max-entries', { default: 100, min: 0, max: INT64_MAX }),
+  memory('hll-sparse-max-bytes', { default: 3000, min: 0, max: INT64_MAX, isUnsigned: true }),
+  special('notify-keyspace-events', { form: eventClasses, support: noEvents }),
+  choice('maxmemory-policy', {
+    values: [
+      'volatile-lru',
+      'volatile-lfu',
+      'volatile-random',
+      'volatile-ttl',
+      'allkeys-lru',
+      'allkeys-lfu',
+      'allkeys-random',
+      'noeviction',
+    ],
+    default: 'noeviction',
+    support: evictionPolicy,
+  }),
+  integer('maxmemory-samples', { default: 5, min: 1, max: INT32_MAX, support: noEviction }),
+  integer('maxmemory-eviction-tenacity', { default: 10, min: 0, max: 100, support: noEviction }),
+  integer('lfu-log-factor', { default: 10, min: 0, max: INT32_MAX, support: noEviction }),
+  integer('lfu-decay-time', { default: 1, min: 0, max: INT32_MAX, support: noEviction }),
+  flag('activedefrag', { default: false, support: ownAllocator }),
+  integer('active-defrag-cycle-min', { default: 1, min: 1, max: 99, support: ownAllocator }),
+  integer('active-defrag-cycle-max', { default: 25, min: 1, max: 99, support: ownAllocator }),
+  integer('active-defrag-threshold-lower', {
+    default: 10,
+    min: 0,
+    max: 1000,
+    support: ownAllocator,
+  }),
+  integer('active-defrag-threshold-upper', {
+    default: 100,
+    min: 0,
+    max: 1000,
+    support: ownAllocator,
+  }),
+  memory('active-defrag-ignore-bytes', {
+    default: 100 * MB,
+    min: 1,
+    max: INT64_MAX,
+    isUnsigned: true,
+    support: ownAllocator,
+  }),
+  integer('active-defrag-max-scan-fields', {
+    default: 1000,
+    min: 1,
+    max: INT64_MAX,
+    support: ownAllocator,
+  }),
+  flag('jemalloc-bg-thread', { default: true, support: ownAllocator }),
+  flag('activerehashing', { default: true, support: noRehashing }),
+  choice('sanitize-dump-payload', {
+    values: ['no', 'yes', 'clients'],
+    default: 'no',
+    support: alwaysSanitized,
+  }),
+];

@@ -1,0 +1,23 @@
+// What Redis does not have.
+
+import { GB, INT32_MAX, MB } from '../numbers.js';
+import type { Row } from '../parameter.js';
+import { isPowerOfTwo } from './checks.js';
+import { choice, flag, integer, memory } from './rows.js';
+
+/** More threads than this would only wait for each other. */
+const THREADS_MAX = 1024;
+
+export const OWN_PARAMETERS: readonly Row[] = [
+  // 0 is one per core.
+  integer('threads', { default: 0, min: 0, max: THREADS_MAX, isMutable: false }),
+  integer('partitions', { default: 64, min: 1, max: 1024, check: isPowerOfTwo, isMutable: false }),
+  // A byte offset within a partition must stay a small integer of V8, hence 2 GiB at most.
+  memory('partition-size', { default: 2 * GB, min: MB, max: 2 * GB, isMutable: false }),
+  choice('transport', { values: ['native', 'node', 'auto'], default: 'auto', isMutable: false }),
+  // 0 turns the watchdog off.
+  integer('watchdog-lock-ms', { default: 1000, min: 0, max: INT32_MAX }),
+  // Numbers and records every change in memory, as a log will, and only counts them: it shows what
+  // durability costs per command before there is any.
+  flag('record-sink', { default: false }),
+];

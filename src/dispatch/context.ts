@@ -1,0 +1,87 @@
+// What a handler gets: one object per thread, reused for every command and borrowed for the call.
+
+import type { Slices } from '../base/slices.js';
+import type { Keyspace } from '../keyspace/keyspace.js';
+import type { Partition } from '../keyspace/partition.js';
+import { Refusal } from '../resp/errors.js';
+import type { Reply } from '../resp/write.js';
+import type { Command } from './command.js';
+import type { Effects, Notify } from './effects.js';
+import type { ServerDoor } from './server-door.js';
+import type { Session, Wait } from './session.js';
+
+/** Runs something under the lock of one partition, see Context.visit. */
+export type Visitor = (partition: Partition) => void;
+
+export class Context {
+  readonly keyspace: Keyspace;
+  readonly effects: Effects;
+  readonly server: ServerDoor;
+  /** Takes and releases the lock of one partition; given by run.ts. */
+  private readonly visitPartition: (index: number, database: number, visitor: Visitor) => void;
+  session: Session;
+  command: Command;
+  args: Slices;
+  reply: Reply;
+  /** The partition of the command's key (keyCommand), or of its first. */
+  partition: Partition;
+
+  constructor(fields: {
+    keyspace: Keyspace;
+    effects: Effects;
+    server: ServerDoor;
+    visitPartition: (index: number, database: number, visitor: Visitor) => void;
+    session: Session;
+    command: Command;
+    args: Slices;
+    reply: Reply;
+  }) {
+    this.keyspace = fields.keyspace;
+    this.effects = fields.effects;
+    this.server = fields.server;
+    this.visitPartition = fields.visitPartition;
+    this.session = fields.session;
+    this.command = fields.command;
+    this.args = fields.args;
+    this.reply = fields.reply;
+    this.partition = fields.keyspace.partitions[0]!;
+  }
+
+  /** The partition of the key at word `index`; its lock is held, the session's database selected. */
+  at(index: number): Partition {
+    return this.keyspace.partitions[this.args.partitions[index]!]!;
+  }
+
+  /** Milliseconds since 1970, one value for the whole command. */
+  get nowMs(): number {
+    return this.keyspace.nowMs;
+  }
+
+  /** The key at word `index` was changed; `event` is its keyspace notification. */
+  changed(index: number, notify: Notify, event: string): void {
+    this.effects.changed(this.at(index), this.args, index, notify, event);
+  }
+
+  /** Refuses with a line made for this moment. Constant lines stand in resp/errors.ts. */
+  refuse(line: string): never {
+    throw new Refusal(line);
+  }
+
+  /**
+   * For a session command: runs `visitor` under the lock of partition `index`, with the session's
+   * database selected. One partition at a time; visits do not nest.
+   */
+  visit(index: number, visitor: Visitor): void {
+    this.visitPartition(index, this.session.database, visitor);
+  }
+
+  /** As visit, in another database than the session's. */
+  visitDatabase(index: number, database: number, visitor: Visitor): void {
+    this.visitPartition(index, database, visitor);
+  }
+
+  /** The reply comes later; until then no further command of this session is read. */
+  wait(wait: Wait): void {
+    this.session.wait = wait;
+  }
+}

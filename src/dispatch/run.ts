@@ -1,0 +1,340 @@
+// The road of every command: look up, refuse or route, take the locks, run, settle, release, count.
+// Sources (connections, scripts, links, log replay) fill a Slices with words and call `run`; what they
+// get is bytes in a Reply and an Outcome.
+//
+// Time. A clock read costs as much as a tenth of a short command, so a run of equal Fast commands
+// is timed as one: at most GROUP_CALLS of them, closed by any other command, by the end of input, and
+// by whatever can make a Fast command slow. The time of a group is what statistics and slow log see,
+// and the end of one group is the beginning of the next.
+
+import { assert } from '../base/assert.js';
+import type { Clock } from '../base/clock.js';
+import type { Slices } from '../base/slices.js';
+import type { Keyspace } from '../keyspace/keyspace.js';
+import { Refusal } from '../resp/errors.js';
+import type { Reply } from '../resp/write.js';
+import {
+  type Holder,
+  type LockPlaces,
+  labelHold,
+  releaseLock,
+  releaseLocks,
+  takeLock,
+  takeLocks,
+} from '../slab/lock.js';
+import { Header } from '../slab/slab.js';
+import type { Command } from './command.js';
+import { Context, type Visitor } from './context.js';
+import { Shape } from './define.js';
+import type { Effects } from './effects.js';
+import { answerOf } from './gates.js';
+import { findKeys, KeyPositions, placeKey } from './route.js';
+import type { ServerDoor } from './server-door.js';
+import { ReplyMode, type Session } from './session.js';
+import type { CommandTable } from './table.js';
+
+/** What became of a command. */
+export const enum Outcome {
+  /** It was answered (or refused); go on. */
+  Done = 0,
+  /** It may not run now and was not touched: run the same words again later. */
+  Postponed = 1,
+}
+
+const GROUP_CALLS = 32;
+/** A reply from this size on took long enough to be timed by itself. */
+const LONG_REPLY_BYTES = 16 * 1024;
+const UNKNOWN_ARGS_BYTES = 128;
+
+export class Runner {
+  readonly context: Context;
+  readonly keyspace: Keyspace;
+  readonly table: CommandTable;
+  readonly effects: Effects;
+  readonly server: ServerDoor;
+  readonly clock: Clock;
+  /** Gate bits raised for all sessions. */
+  raised = 0;
+  /** slowlog-log-slower-than; infinite when the slow log is off. */
+  slowerThanUs = 10_000;
+  /** Error replies since start. */
+  errorReplies = 0;
+  private readonly self: Holder;
+  private readonly places: LockPlaces;
+  private readonly allPartitions: Int32Array;
+  private readonly positions = new KeyPositions();
+  /** Partitions of a command with several keys, ascending. */
+  private readonly involved: Int32Array;
+  private readonly isInvolved: Uint8Array;
+  private group: Command | null = null;
+  private groupCalls = 0;
+  private groupStartMs = 0;
+
+  constructor(fields: {
+    keyspace: Keyspace;
+    table: CommandTable;
+    effects: Effects;
+    server: ServerDoor;
+    clock: Clock;
+    self: Holder;
+    session: Session;
+    args: Slices;
+    reply: Reply;
+  }) {
+    this.keyspace = fields.keyspace;
+    this.table = fields.table;
+    this.effects = fields.effects;
+    this.server = fields.server;
+    this.clock = fields.clock;
+    this.self = fields.self;
+    const { partitions } = fields.keyspace;
+    this.places = {
+      words: partitions.map((partition) => partition.slab.i32),
+      ats: Int32Array.from(partitions, () => Header.Lock),
+    };
+    this.allPartitions = Int32Array.from(partitions, (_, index) => index);
+    this.involved = new Int32Array(partitions.length);
+    this.isInvolved = new Uint8Array(partitions.length);
+    this.context = new Context({
+      keyspace: fields.keyspace,
+      effects: fields.effects,
+      server: fields.server,
+      visitPartition: (index, database, visitor) => this.visit(index, database, visitor),
+      session: fields.session,
+      command: fields.table.all[0]!,
+      args: fields.args,
+      reply: fields.reply,
+    });
+    this.readClock();
+  }
+
+  /** Reads the clock for what comes: at the start of a turn, and after any wait. */
+  readClock(): void {
+    const now = this.clock.monotonicMs();
+    this.groupStartMs = now;
+    this.tell(now);
+  }
+
+  private tell(monotonicMs: number): void {
+    const { keyspace } = this;
+    const wallMs = Math.floor(this.clock.wallAt(monotonicMs));
+    keyspace.nowMs = wallMs;
+    keyspace.recency = Math.floor(wallMs / 1000) & 0xffffff;
+  }
+
+  /** Runs the command that `args` holds, for `session`, writing to `reply`. */
+  run(session: Session, args: Slices, reply: Reply): Outcome {
+    const { context } = this;
+    context.session = session;
+    context.args = args;
+    context.reply = reply;
+    const mark = reply.at;
+    let command = this.table.find(args, 0);
+    if (command === null) {
+      this.reject(null, unknownCommand(args), reply);
+      this.applyReplyMode(session, reply, mark);
+      return Outcome.Done;
+    }
+    if (command.subcommands.length !== 0 && args.count > 1) {
+      const subcommand = this.table.findSub(command, args, 1);
+      if (subcommand === null) {
+        this.reject(command, unknownSubcommand(command, args), reply);
+        this.applyReplyMode(session, reply, mark);
+        return Outcome.Done;
+      }
+      command = subcommand;
+    }
+    context.command = command;
+    if (!command.accepts(args.count)) {
+      this.reject(command, command.wrongArity, reply);
+      this.applyReplyMode(session, reply, mark);
+      return Outcome.Done;
+    }
+    const closed = command.subjectTo & (this.raised | session.raised);
+    if (closed !== 0) {
+      const answer = answerOf(closed, session);
+      if (answer === 'wait') return Outcome.Postponed;
+      this.reject(command, answer, reply);
+      this.applyReplyMode(session, reply, mark);
+      return Outcome.Done;
+    }
+    if (command !== this.group) this.startGroup(command);
+    if (session.isNoTouch) this.keyspace.stampsAccess = false;
+    if (command.shape === Shape.Key) this.runKey(command, context);
+    else this.runWide(command, context);
+    this.keyspace.stampsAccess = true;
+    this.groupCalls++;
+    if (
+      !command.isFast ||
+      this.groupCalls === GROUP_CALLS ||
+      reply.at - mark > LONG_REPLY_BYTES ||
+      this.slowerThanUs < 1000
+    ) {
+      this.closeGroup(args);
+    }
+    if (session.replyMode !== ReplyMode.On) this.applyReplyMode(session, reply, mark);
+    return Outcome.Done;
+  }
+
+  /** One key, one partition: place, lock, run, settle, release. */
+  private runKey(command: Command, context: Context): void {
+    const { args, session } = context;
+    const { keyspace, effects } = this;
+    const index = placeKey(keyspace, args, command.firstKey);
+    const partition = keyspace.partitions[index]!;
+    const words = partition.slab.i32;
+    takeLock(words, Header.Lock, this.self);
+    partition.select(session.database);
+    context.partition = partition;
+    try {
+      command.run(context);
+      if (effects.dirty !== 0) effects.settle(session.database, args);
+    } catch (thrown) {
+      this.refuse(command, thrown, context.reply);
+    }
+    releaseLock(words, Header.Lock);
+  }
+
+  private runWide(command: Command, context: Context): void {
+    const { args, session } = context;
+    const { effects } = this;
+    if (command.shape === Shape.Session) {
+      try {
+        command.run(context);
+        if (effects.dirty !== 0) effects.settle(session.database, args);
+      } catch (thrown) {
+        this.refuse(command, thrown, context.reply);
+      }
+      return;
+    }
+    const count =
+      command.shape === Shape.Every ? this.involveAll() : this.involve(command, args);
+    takeLocks(this.places, this.involved, count, this.self);
+    const { partitions } = this.keyspace;
+    for (let at = 0; at < count; at++) partitions[this.involved[at]!]!.select(session.database);
+    if (!command.isFast) this.label(command, count);
+    context.partition = partitions[count === 0 ? 0 : this.involved[0]!]!;
+    try {
+      command.run(context);
+      if (effects.dirty !== 0) effects.settle(session.database, args);
+    } catch (thrown) {
+      this.refuse(command, thrown, context.reply);
+    }
+    releaseLocks(this.places, this.involved, count);
+  }
+
+  /** Says which command holds the locks, for the watchdog: only slow commands are worth it. */
+  private label(command: Command, count: number): void {
+    for (let at = 0; at < count; at++) {
+      const partition = this.involved[at]!;
+      labelHold(this.places.words[partition]!, Header.Lock, command.id + 1);
+    }
+  }
+
+  private involveAll(): number {
+    this.involved.set(this.allPartitions);
+    return this.allPartitions.length;
+  }
+
+  /** Places all keys and lists their partitions in ascending order. Returns how many. */
+  private involve(command: Command, args: Slices): number {
+    const { positions, involved, isInvolved } = this;
+    // Where keys cannot be found the handler refuses before it looks for any.
+    if (!findKeys(command, args, positions)) return 0;
+    let count = 0;
+    for (let at = 0; at < positions.count; at++) {
+      const index = placeKey(this.keyspace, args, positions.words[at]!);
+      if (isInvolved[index] !== 0) continue;
+      isInvolved[index] = 1;
+      // Insertion keeps the list sorted: it is short, or soon complete.
+      let to = count++;
+      while (to > 0 && involved[to - 1]! > index) {
+        involved[to] = involved[to - 1]!;
+        to--;
+      }
+      involved[to] = index;
+    }
+    for (let at = 0; at < count; at++) isInvolved[involved[at]!] = 0;
+    return count;
+  }
+
+  private visit(index: number, database: number, visitor: Visitor): void {
+    const partition = this.keyspace.partitions[index]!;
+    const words = partition.slab.i32;
+    takeLock(words, Header.Lock, this.self);
+    partition.select(database);
+    try {
+      visitor(partition);
+    } finally {
+      releaseLock(words, Header.Lock);
+    }
+  }
+
+  /** A handler threw: the user's errors are answered, broken invariants end the process. */
+  private refuse(command: Command, thrown: unknown, reply: Reply): void {
+    if (!(thrown instanceof Refusal)) throw thrown;
+    assert(
+      this.effects.dirty === 0,
+      `${command.fullName} refuses before its first change`,
+    );
+    this.errorReplies++;
+    this.server.stats.errorReplied(thrown.code);
+    this.server.commandStats.failed(command.id);
+    reply.refusal(thrown);
+  }
+
+  /** A command that did not get as far as its handler. */
+  private reject(command: Command | null, refusal: Refusal, reply: Reply): void {
+    this.errorReplies++;
+    this.server.stats.errorReplied(refusal.code);
+    if (command !== null) this.server.commandStats.rejected(command.id);
+    reply.refusal(refusal);
+  }
+
+  private startGroup(command: Command): void {
+    if (this.groupCalls !== 0) this.closeGroup(null);
+    this.group = command;
+  }
+
+  /** Ends the group: its time goes to the statistics, and becomes the time of the next visit. */
+  closeGroup(args: Slices | null): void {
+    const { group, groupCalls } = this;
+    if (group === null || groupCalls === 0) return;
+    const now = this.clock.monotonicMs();
+    const microseconds = (now - this.groupStartMs) * 1000;
+    this.server.commandStats.called(group.id, groupCalls, microseconds);
+    if (microseconds >= this.slowerThanUs) {
+      this.server.slowlog.record(this.context.session, group, args, groupCalls, microseconds);
+    }
+    this.groupStartMs = now;
+    this.groupCalls = 0;
+    this.group = null;
+    this.tell(now);
+  }
+
+  /** CLIENT REPLY: drops what the command wrote. */
+  private applyReplyMode(session: Session, reply: Reply, mark: number): void {
+    if (session.replyMode === ReplyMode.On) return;
+    // What the edge has moved out of the buffer meanwhile cannot be dropped by going back; the edge
+    // drops that itself while the session is muted.
+    reply.at = Math.min(mark, reply.at);
+    if (session.replyMode === ReplyMode.SkipNext) session.replyMode = ReplyMode.Skip;
+    else if (session.replyMode === ReplyMode.Skip) session.replyMode = ReplyMode.On;
+  }
+}
+
+function unknownCommand(args: Slices): Refusal {
+  // Redis quotes the arguments it has got, up to 128 bytes of them.
+  let quoted = '';
+  for (let index = 1; index < args.count && quoted.length < UNKNOWN_ARGS_BYTES; index++) {
+    quoted += `'${args.text(index).slice(0, UNKNOWN_ARGS_BYTES - quoted.length)}' `;
+  }
+  const name = args.text(0).slice(0, UNKNOWN_ARGS_BYTES);
+  return new Refusal(`ERR unknown command '${name}', with args beginning with: ${quoted}`);
+}
+
+function unknownSubcommand(command: Command, args: Slices): Refusal {
+  const name = args.text(1).slice(0, UNKNOWN_ARGS_BYTES);
+  const container = command.spec.name.toUpperCase();
+  return new Refusal(`ERR unknown subcommand '${name}'. Try ${container} HELP.`);
+}

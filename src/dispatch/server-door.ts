@@ -1,0 +1,56 @@
+// What commands may ask of the server around them. Implemented in server/, wired at start.
+
+import type { Config } from '../config/config.js';
+import type { ClientDirectory } from '../stats/clients.js';
+import type { CommandStats } from '../stats/commands.js';
+import type { Slowlog } from '../stats/slowlog.js';
+import type { ServerStats } from '../stats/server.js';
+import type { CommandTable } from './table.js';
+
+export interface ShutdownRequest {
+  readonly isSaving: boolean | null;
+  readonly isNow: boolean;
+  readonly isForced: boolean;
+}
+
+export interface ServerDoor {
+  readonly config: Config;
+  readonly table: CommandTable;
+  readonly clients: ClientDirectory;
+  readonly commandStats: CommandStats;
+  readonly slowlog: Slowlog;
+  readonly stats: ServerStats;
+  /** Facts that never change while the process lives. */
+  readonly facts: ServerFacts;
+  /** This thread's number among those that execute commands. */
+  readonly threadIndex: number;
+  /** Makes a change of this thread's configuration copy known to all threads, at once. */
+  publishConfig(): void;
+  /** Ends the process in order. Returns at once; false when it cannot. */
+  shutDown(request: ShutdownRequest): void;
+  /** Closes the session in `slot` of the client directory if it is still `id`, on any thread. */
+  closeClient(slot: number, id: number): void;
+  /** CLIENT UNBLOCK: wakes a waiting session of any thread. */
+  unblockClient(slot: number, id: number, withError: boolean): void;
+  /** CLIENT PAUSE until `untilMs` (clock), for all commands or for writes only. */
+  pauseClients(untilMs: number, allCommands: boolean): void;
+  unpauseClients(): void;
+  /** Sleeps this thread while it holds all locks (DEBUG SLEEP). */
+  sleepHoldingLocks(ms: number): void;
+  setActiveExpire(isOn: boolean): void;
+  /** used_memory of all partitions and of what stands beside them, bytes. */
+  usedMemory(): number;
+}
+
+export interface ServerFacts {
+  readonly runId: string;
+  readonly version: string;
+  readonly startedMs: number;
+  readonly configFile: string;
+  readonly executable: string;
+  readonly processId: number;
+  readonly port: number;
+  readonly threadCount: number;
+  readonly transport: 'native' | 'node';
+  readonly partitionBytes: number;
+}

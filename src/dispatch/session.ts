@@ -1,0 +1,86 @@
+// A session: what the server knows of one connection (or of a script, a link, a gateway client), apart
+// from its bytes. It belongs to one thread. What other threads may see of it stands in the shared
+// client directory (stats/clients.ts).
+
+import type { Reply } from '../resp/write.js';
+
+/** Why a session is closed. Decides whether what is already written still goes out. */
+export const enum Closing {
+  No = 0,
+  /** After the replies written so far have left (QUIT, protocol errors). */
+  AfterReply = 1,
+  /** At once (CLIENT KILL of another, output limit). */
+  Now = 2,
+}
+
+/** CLIENT REPLY. */
+export const enum ReplyMode {
+  On = 0,
+  Off = 1,
+  /** The reply of the next command is dropped. */
+  SkipNext = 2,
+  /** The reply of this command is dropped. */
+  Skip = 3,
+}
+
+/** What a session waits for: input goes on when the wait is over. */
+export interface Wait {
+  /** Clock milliseconds, Infinity for never. */
+  readonly deadlineMs: number;
+  /** Writes the reply when the deadline has come. */
+  readonly timedOut: (reply: Reply) => void;
+  /** CLIENT UNBLOCK with ERROR: the line of the error; with TIMEOUT timedOut answers. */
+  readonly unblockLine: string;
+}
+
+/** The session's connection, as far as commands may act on it. */
+export interface SessionEdge {
+  /** Tells the edge that `session.closing` or `session.wait` changed outside of its own command. */
+  wake(session: Session): void;
+}
+
+export class Session {
+  readonly id: number;
+  readonly edge: SessionEdge;
+  /** Slot in the shared client directory. */
+  readonly slot: number;
+  readonly address: string;
+  readonly localAddress: string;
+  readonly fd: number;
+  readonly createdMs: number;
+  database = 0;
+  protocol: 2 | 3 = 2;
+  /** Gate bits raised for this session alone. */
+  raised = 0;
+  closing: Closing = Closing.No;
+  replyMode: ReplyMode = ReplyMode.On;
+  isAuthenticated = false;
+  user = 'default';
+  name = '';
+  libraryName = '';
+  libraryVersion = '';
+  /** CLIENT NO-EVICT and NO-TOUCH. */
+  isNoEvict = false;
+  isNoTouch = false;
+  isReadOnly = false;
+  /** Set while the session waits; the edge reads no further commands of it. */
+  wait: Wait | null = null;
+
+  constructor(fields: {
+    id: number;
+    edge: SessionEdge;
+    slot: number;
+    address: string;
+    localAddress: string;
+    fd: number;
+    createdMs: number;
+  }) {
+    this.id = fields.id;
+    this.edge = fields.edge;
+    this.slot = fields.slot;
+    this.address = fields.address;
+    this.localAddress = fields.localAddress;
+    this.fd = fields.fd;
+    this.createdMs = fields.createdMs;
+  }
+}

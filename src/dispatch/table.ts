@@ -1,0 +1,176 @@
+// The command table: from the bytes of a name to its command. Built once at start from the specs that
+// commands/ exports; it then finds each of its own names again, or refuses to start.
+
+import { assert } from '../base/assert.js';
+import type { Slices } from '../base/slices.js';
+import { Refusal } from '../resp/errors.js';
+import { Command } from './command.js';
+import { type CommandSpec, Flag } from './define.js';
+import { gatesOf } from './gates.js';
+
+/** Power of two, several times the number of commands: chains stay short. */
+const BUCKETS = 2048;
+const CASE_BIT = 0x20;
+
+/** ACL categories of a group where its name is not the category's. */
+const CATEGORY_OF_GROUP: Readonly<Record<string, string | undefined>> = {
+  bitmap: '@bitmap',
+  connection: '@connection',
+  generic: '@keyspace',
+  scripting: '@scripting',
+  string: '@string',
+};
+
+export class CommandTable {
+  /** All commands in the order of their ids, subcommands behind their containers. */
+  readonly all: readonly Command[];
+  /** Commands without subcommands' entries, by name. */
+  readonly byName: ReadonlyMap<string, Command>;
+  private readonly buckets: readonly (readonly Command[])[];
+
+  constructor(specs: readonly CommandSpec[]) {
+    const all: Command[] = [];
+    const byName = new Map<string, Command>();
+    const buckets: Command[][] = Array.from({ length: BUCKETS }, () => []);
+    for (const spec of specs) {
+      const command = makeCommand(spec, all.length, null);
+      assert(!byName.has(spec.name), `the command ${spec.name} is defined once`);
+      byName.set(spec.name, command);
+      all.push(command);
+      buckets[bucketOf(command.nameBytes, 0, command.nameBytes.length)]!.push(command);
+      const subcommands: Command[] = [];
+      for (const subspec of spec.subcommands ?? []) {
+        const subcommand = makeCommand(subspec, all.length, command);
+        all.push(subcommand);
+        subcommands.push(subcommand);
+      }
+      command.subcommands = subcommands;
+    }
+    this.all = all;
+    this.byName = byName;
+    this.buckets = buckets;
+    this.checkItself();
+  }
+
+  /** The command named by word `index`, subcommands aside; null when there is none. */
+  find(args: Slices, index: number): Command | null {
+    const { u8 } = args;
+    const start = args.startOf(index);
+    const length = args.lengthOf(index);
+    if (length === 0) return null;
+    const bucket = this.buckets[bucketOf(u8, start, length)]!;
+    for (let at = 0; at < bucket.length; at++) {
+      const command = bucket[at]!;
+      if (isNamed(command, u8, start, length)) return command;
+    }
+    return null;
+  }
+
+  /** The subcommand of `container` named by word `index`, or null. */
+  findSub(container: Command, args: Slices, index: number): Command | null {
+    for (const command of container.subcommands) {
+      if (isNamed(command, args.u8, args.startOf(index), args.lengthOf(index))) return command;
+    }
+    return null;
+  }
+
+  /** By full name, `get` or `config|get`, in any case. */
+  named(fullName: string): Command | null {
+    const [name, sub] = fullName.toLowerCase().split('|', 2);
+    const command = this.byName.get(name!) ?? null;
+    if (command === null || sub === undefined) return command;
+    return command.subcommands.find((each) => each.spec.name === sub) ?? null;
+  }
+
+  private checkItself(): void {
+    for (const command of this.all) {
+      const { spec, fullName } = command;
+      assert(/^[a-z][a-z0-9_-]*$/.test(spec.name), `the name ${spec.name} is lower case`);
+      assert(spec.arity !== 0, `${fullName} has an arity`);
+      assert(command.firstKey < Math.abs(spec.arity) + 3, `${fullName} has its first key in reach`);
+      const bytes = command.nameBytes;
+      if (command.parent !== null) continue;
+      const bucket = this.buckets[bucketOf(bytes, 0, bytes.length)]!;
+      const found = bucket.find((each) => isNamed(each, bytes, 0, bytes.length));
+      assert(found === command, `the table finds ${fullName} again`);
+    }
+  }
+}
+
+/** Length and the case-folded first, middle and last bytes. */
+function bucketOf(u8: Uint8Array, start: number, length: number): number {
+  const first = u8[start]! | CASE_BIT;
+  const middle = u8[start + (length >> 1)]! | CASE_BIT;
+  const last = u8[start + length - 1]! | CASE_BIT;
+  return (Math.imul(first, 31) ^ Math.imul(middle, 1031) ^ Math.imul(last, 7) ^ (length << 7)) &
+    (BUCKETS - 1);
+}
+
+function isNamed(command: Command, u8: Uint8Array, start: number, length: number): boolean {
+  const name = command.nameBytes;
+  if (name.length !== length) return false;
+  for (let index = 0; index < length; index++) {
+    let byte = u8[start + index]!;
+    if (byte >= 0x41 && byte <= 0x5a) byte |= CASE_BIT;
+    if (byte !== name[index]) return false;
+  }
+  return true;
+}
+
+function makeCommand(spec: CommandSpec, id: number, parent: Command | null): Command {
+  const fullName = parent === null ? spec.name : `${parent.spec.name}|${spec.name}`;
+  const keys = spec.keys ?? [];
+  const only = keys.length === 1 ? keys[0]! : null;
+  let firstKey = 0;
+  let lastKey = 0;
+  let keyStep = 0;
+  const isPlain = only !== null && isPlainSpec(only);
+  if (isPlain && typeof only.begin === 'object' && 'index' in only.begin) {
+    const { find } = only;
+    assert(typeof find === 'object' && 'lastKey' in find, `${fullName} has a plain range of keys`);
+    firstKey = only.begin.index;
+    lastKey = find.lastKey >= 0 ? firstKey + find.lastKey : find.lastKey;
+    keyStep = find.step;
+  }
+  return new Command({
+    spec,
+    id,
+    fullName,
+    nameBytes: Buffer.from(spec.name, 'latin1'),
+    isFast: (spec.flags & Flag.Fast) !== 0,
+    isWrite: (spec.flags & Flag.Write) !== 0,
+    subjectTo: gatesOf(spec),
+    firstKey,
+    lastKey,
+    keyStep,
+    hasPlainKeys: keys.length === 0 || isPlain,
+    wrongArity: new Refusal(`ERR wrong number of arguments for '${fullName}' command`),
+    categories: categoriesOf(spec),
+    parent,
+  });
+}
+
+function isPlainSpec(spec: NonNullable<CommandSpec['keys']>[number]): boolean {
+  if (typeof spec.begin !== 'object' || !('index' in spec.begin)) return false;
+  return typeof spec.find === 'object' && 'lastKey' in spec.find && spec.find.limit === 0;
+}
+
+/** Redis derives most categories from flags and group (server.c: setImplicitACLCategories). */
+function categoriesOf(spec: CommandSpec): readonly string[] {
+  const categories = new Set<string>(spec.categories ?? []);
+  const { flags } = spec;
+  if ((flags & Flag.Write) !== 0) categories.add('@write');
+  // Whoever is only told about keys does not read the dataset.
+  if ((flags & Flag.Read) !== 0 && !categories.has('@scripting')) categories.add('@read');
+  if ((flags & Flag.Admin) !== 0) {
+    categories.add('@admin');
+    categories.add('@dangerous');
+  }
+  if ((flags & Flag.PubSub) !== 0) categories.add('@pubsub');
+  if ((flags & Flag.Fast) !== 0) categories.add('@fast');
+  if ((flags & Flag.Blocking) !== 0) categories.add('@blocking');
+  if (!categories.has('@fast')) categories.add('@slow');
+  const ofGroup = CATEGORY_OF_GROUP[spec.group];
+  if (ofGroup !== undefined) categories.add(ofGroup);
+  return [...categories];
+}

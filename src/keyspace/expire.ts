@@ -1,0 +1,317 @@
+// The expiry index of one database of one partition: which entries expire when, without sampling
+// and without a pointer that can dangle. A hierarchical timing wheel (G. Varghese, T. Lauck, "Hashed
+// and Hierarchical Timing Wheels", 1987) of 6 levels with 64 slots each; a tick is 64 ms. An entry
+// stands in the level of the highest base-64 digit in which its tick differs from the wheel's, so
+// that it is moved at most five times in its life. Each entry knows its place, so leaving is O(1).
+//
+//   wheel, one block                               chunk, 512 bytes, aligned to them
+//   ┌───────────┬───────┬─────────────────────┐    ┌──────┬──────┬───────┬────────────────────┐
+//   │ tick:     │ drain │ heads: 7 × 64 chunk │──▶ │ next │ slot │ count │ 125 entry refs     │
+//   │ high, low │ level │ refs, 0 is empty    │    └──────┴──────┴───────┴────────────────────┘
+//   └───────────┴───────┴─────────────────────┘    word 0   1      2       3 … 127
+//
+// Only the first chunk of a slot is partly filled: a leaving entry's hole is filled with the last
+// entry of the first chunk. Level 6 holds what is 139 years away or more.
+//
+// Advancing to a tick drains one slot a level, from the highest level whose digit changed down to 0:
+// what has expired is handed to the caller, the rest is placed again, lower. Draining remembers its
+// level, so it may stop after any entry: the owner does it in time-boxed steps.
+
+import { assert } from '../base/assert.js';
+import { allocate, type BlockRef, release } from '../slab/alloc.js';
+import { NONE, type Slab } from '../slab/slab.js';
+import { type EntryRef, expiryOf, placeOf, setPlace } from './entry.js';
+
+const enum Wheel {
+  TickHigh = 0,
+  TickLow = 1,
+  DrainLevel = 2,
+  Heads = 4,
+}
+const enum Chunk {
+  Next = 0,
+  Slot = 1,
+  Count = 2,
+  Entries = 3,
+}
+
+const TICK_MS = 64;
+const DIGIT_BITS = 6;
+const SLOTS = 64;
+const LEVELS = 6;
+const FAR_LEVEL = LEVELS;
+const WHEEL_BYTES = (Wheel.Heads + (LEVELS + 1) * SLOTS) * 4;
+const CHUNK_BYTES = 512;
+const CHUNK_WORDS = CHUNK_BYTES / 4;
+const CHUNK_MASK = CHUNK_WORDS - 1;
+const ENTRIES_PER_CHUNK = CHUNK_WORDS - Chunk.Entries;
+// A tick is held as two numbers of 18 bits (three digits) and the rest.
+const LOW_BITS = 18;
+const LOW_SIZE = 2 ** LOW_BITS;
+const NOT_DRAINING = -1;
+/** Ticks above are "far": the high part must stay an int32. */
+const TICK_MAX = 2 ** (LOW_BITS + 30);
+
+/** The expiry part of a database root. */
+export const enum ExpiryRoot {
+  Wheel = 0,
+  Count = 1,
+}
+
+/** Bytes that adding one entry may need, at the most. */
+export const EXPIRY_RESERVE_BYTES = WHEEL_BYTES + CHUNK_BYTES;
+
+function tickOf(ms: number): number {
+  return Math.min(Math.floor(ms / TICK_MS), TICK_MAX);
+}
+
+function wheelTick(slab: Slab, wheelAt: number): number {
+  return slab.i32[wheelAt + Wheel.TickHigh]! * LOW_SIZE + slab.i32[wheelAt + Wheel.TickLow]!;
+}
+
+function setWheelTick(slab: Slab, wheelAt: number, tick: number): void {
+  slab.i32[wheelAt + Wheel.TickHigh] = Math.floor(tick / LOW_SIZE);
+  slab.i32[wheelAt + Wheel.TickLow] = tick % LOW_SIZE;
+}
+
+/** Adds an entry that has an expiry and is not in the index. Memory was reserved. */
+export function addExpiry(slab: Slab, rootAt: number, entry: EntryRef, nowMs: number): void {
+  const { i32 } = slab;
+  if (i32[rootAt + ExpiryRoot.Wheel] === NONE) createWheel(slab, rootAt, nowMs);
+  const wheelAt = i32[rootAt + ExpiryRoot.Wheel]! << 1;
+  place(slab, wheelAt, entry);
+  i32[rootAt + ExpiryRoot.Count] = i32[rootAt + ExpiryRoot.Count]! + 1;
+}
+
+/** Takes an entry out; its block is still whole. */
+export function removeExpiry(slab: Slab, rootAt: number, entry: EntryRef): void {
+  const { i32 } = slab;
+  const at = placeOf(slab, entry);
+  assert(i32[at] === entry, 'the expiry index holds the entry at its place');
+  leave(slab, i32[rootAt + ExpiryRoot.Wheel]! << 1, at);
+  i32[rootAt + ExpiryRoot.Count] = i32[rootAt + ExpiryRoot.Count]! - 1;
+}
+
+/** Tells the index that the entry, place and expiry copied along, now stands at another ref. */
+export function movedExpiry(slab: Slab, entry: EntryRef): void {
+  slab.i32[placeOf(slab, entry)] = entry;
+}
+
+/** Puts an entry whose expiry was overwritten where it now belongs. */
+export function changedExpiry(slab: Slab, rootAt: number, entry: EntryRef): void {
+  const wheelAt = slab.i32[rootAt + ExpiryRoot.Wheel]! << 1;
+  const at = placeOf(slab, entry);
+  const slot = slotFor(slab, wheelAt, entry);
+  if (slab.i32[(at & ~CHUNK_MASK) + Chunk.Slot] === slot) return;
+  leave(slab, wheelAt, at);
+  placeIn(slab, wheelAt, slot, entry);
+}
+
+function createWheel(slab: Slab, rootAt: number, nowMs: number): void {
+  const wheel = allocate(slab, WHEEL_BYTES);
+  assert(wheel !== NONE, 'memory for an expiry wheel was reserved');
+  const wheelAt = wheel << 1;
+  slab.i32.fill(0, wheelAt, wheelAt + WHEEL_BYTES / 4);
+  slab.i32[wheelAt + Wheel.DrainLevel] = NOT_DRAINING;
+  setWheelTick(slab, wheelAt, tickOf(nowMs));
+  slab.i32[rootAt + ExpiryRoot.Wheel] = wheel;
+}
+
+/** Level × 64 + digit of the slot for an entry, seen from the wheel's tick. */
+function slotFor(slab: Slab, wheelAt: number, entry: EntryRef): number {
+  const { i32 } = slab;
+  const nowHigh = i32[wheelAt + Wheel.TickHigh]!;
+  const nowLow = i32[wheelAt + Wheel.TickLow]!;
+  let tick = tickOf(expiryOf(slab, entry));
+  // The slot of the current tick was drained already: what is due goes into the next.
+  const now = nowHigh * LOW_SIZE + nowLow;
+  if (tick <= now) tick = now + 1;
+  const high = Math.floor(tick / LOW_SIZE);
+  const low = tick % LOW_SIZE;
+  const differsHigh = high ^ nowHigh;
+  if (differsHigh !== 0) {
+    if (tick >= TICK_MAX || differsHigh >>> LOW_BITS !== 0) return FAR_LEVEL * SLOTS;
+    const level = ((31 - Math.clz32(differsHigh)) / DIGIT_BITS) | 0;
+    return (level + 3) * SLOTS + ((high >>> (level * DIGIT_BITS)) & (SLOTS - 1));
+  }
+  const level = ((31 - Math.clz32(low ^ nowLow)) / DIGIT_BITS) | 0;
+  return level * SLOTS + ((low >>> (level * DIGIT_BITS)) & (SLOTS - 1));
+}
+
+function place(slab: Slab, wheelAt: number, entry: EntryRef): void {
+  placeIn(slab, wheelAt, slotFor(slab, wheelAt, entry), entry);
+}
+
+function placeIn(slab: Slab, wheelAt: number, slot: number, entry: EntryRef): void {
+  const { i32 } = slab;
+  const headAt = wheelAt + Wheel.Heads + slot;
+  let chunk = i32[headAt]!;
+  let count = chunk === NONE ? ENTRIES_PER_CHUNK : i32[(chunk << 1) + Chunk.Count]!;
+  if (count === ENTRIES_PER_CHUNK) {
+    const added = allocate(slab, CHUNK_BYTES);
+    assert(added !== NONE, 'memory for an expiry chunk was reserved');
+    i32[(added << 1) + Chunk.Next] = chunk;
+    i32[(added << 1) + Chunk.Slot] = slot;
+    i32[headAt] = added;
+    chunk = added;
+    count = 0;
+  }
+  const at = (chunk << 1) + Chunk.Entries + count;
+  i32[at] = entry;
+  i32[(chunk << 1) + Chunk.Count] = count + 1;
+  setPlace(slab, entry, at);
+}
+
+/** Fills the hole at word `at` with the newest entry of its slot. */
+function leave(slab: Slab, wheelAt: number, at: number): void {
+  const { i32 } = slab;
+  const slot = i32[(at & ~CHUNK_MASK) + Chunk.Slot]!;
+  const headAt = wheelAt + Wheel.Heads + slot;
+  const head = i32[headAt]! << 1;
+  const count = i32[head + Chunk.Count]! - 1;
+  const last = head + Chunk.Entries + count;
+  if (last !== at) {
+    const filler = i32[last]! as EntryRef;
+    i32[at] = filler;
+    setPlace(slab, filler, at);
+  }
+  if (count !== 0) {
+    i32[head + Chunk.Count] = count;
+    return;
+  }
+  i32[headAt] = i32[head + Chunk.Next]!;
+  release(slab, (head >> 1) as BlockRef);
+}
+
+/**
+ * Moves the wheel towards `nowMs`, handing expired entries to `expire`, which must remove them from
+ * the index (as removing the entry does). Stops after about `budget` entries or slots.
+ * True when there is nothing left to do before `nowMs`.
+ */
+export function advance(
+  slab: Slab,
+  rootAt: number,
+  nowMs: number,
+  budget: number,
+  expire: (entry: EntryRef) => void,
+): boolean {
+  const { i32 } = slab;
+  const wheel = i32[rootAt + ExpiryRoot.Wheel]!;
+  if (wheel === NONE) return true;
+  const wheelAt = wheel << 1;
+  // A tick is over when its last millisecond is: then all that stands in its slot has expired.
+  const target = tickOf(nowMs) - 1;
+  for (;;) {
+    let level = i32[wheelAt + Wheel.DrainLevel]!;
+    if (level === NOT_DRAINING) {
+      if (i32[rootAt + ExpiryRoot.Count] === 0) {
+        if (target > wheelTick(slab, wheelAt)) setWheelTick(slab, wheelAt, target);
+        return true;
+      }
+      if (!stepTick(slab, wheelAt, target)) return true;
+      level = i32[wheelAt + Wheel.DrainLevel]!;
+    }
+    while (level >= 0) {
+      const headAt = wheelAt + Wheel.Heads + slotOfTick(slab, wheelAt, level);
+      while (i32[headAt] !== NONE) {
+        if (budget-- <= 0) return false;
+        const head = i32[headAt]! << 1;
+        const at = head + Chunk.Entries + i32[head + Chunk.Count]! - 1;
+        const entry = i32[at]! as EntryRef;
+        if (expiryOf(slab, entry) <= nowMs) {
+          expire(entry);
+        } else {
+          leave(slab, wheelAt, at);
+          place(slab, wheelAt, entry);
+        }
+      }
+      level--;
+      i32[wheelAt + Wheel.DrainLevel] = level;
+    }
+    if (budget-- <= 0) return false;
+  }
+}
+
+function slotOfTick(slab: Slab, wheelAt: number, level: number): number {
+  const { i32 } = slab;
+  const part = level < 3 ? i32[wheelAt + Wheel.TickLow]! : i32[wheelAt + Wheel.TickHigh]!;
+  return level * SLOTS + ((part >>> ((level % 3) * DIGIT_BITS)) & (SLOTS - 1));
+}
+
+/** Advances to the next tick with something to drain, at most to `target`; false if there. */
+function stepTick(slab: Slab, wheelAt: number, target: number): boolean {
+  const { i32 } = slab;
+  const now = wheelTick(slab, wheelAt);
+  if (now >= target) return false;
+  const digit = now % SLOTS;
+  // Within this round of level 0, empty slots are skipped.
+  let next = now - digit + SLOTS;
+  for (let ahead = digit + 1; ahead < SLOTS; ahead++) {
+    if (i32[wheelAt + Wheel.Heads + ahead] !== NONE) {
+      next = now - digit + ahead;
+      break;
+    }
+  }
+  if (next > target) next = target;
+  setWheelTick(slab, wheelAt, next);
+  // Every level whose digit changed is drained: those below the highest that did.
+  let level = 0;
+  let size = SLOTS;
+  while (level < LEVELS - 1 && next % size === 0) {
+    level++;
+    size *= SLOTS;
+  }
+  i32[wheelAt + Wheel.DrainLevel] = level;
+  return true;
+}
+
+/** Frees the index without looking at the entries. */
+export function freeExpiry(slab: Slab, rootAt: number): void {
+  const { i32 } = slab;
+  const wheel = i32[rootAt + ExpiryRoot.Wheel]!;
+  if (wheel === NONE) return;
+  const wheelAt = wheel << 1;
+  for (let slot = 0; slot < (LEVELS + 1) * SLOTS; slot++) {
+    let chunk = i32[wheelAt + Wheel.Heads + slot]!;
+    while (chunk !== NONE) {
+      const next = i32[(chunk << 1) + Chunk.Next]!;
+      release(slab, chunk as BlockRef);
+      chunk = next;
+    }
+  }
+  release(slab, wheel as BlockRef);
+  i32[rootAt + ExpiryRoot.Wheel] = NONE;
+  i32[rootAt + ExpiryRoot.Count] = 0;
+}
+
+/** Walks the index and asserts its invariants; returns how many entries it holds. */
+export function checkExpiry(slab: Slab, rootAt: number): number {
+  const { i32 } = slab;
+  const wheel = i32[rootAt + ExpiryRoot.Wheel]!;
+  let count = 0;
+  if (wheel !== NONE) {
+    const wheelAt = wheel << 1;
+    for (let slot = 0; slot < (LEVELS + 1) * SLOTS; slot++) {
+      let chunk = i32[wheelAt + Wheel.Heads + slot]!;
+      for (let isFirst = true; chunk !== NONE; isFirst = false) {
+        const at = chunk << 1;
+        assert((at & CHUNK_MASK) === 0, 'a chunk is aligned to its size');
+        assert(i32[at + Chunk.Slot] === slot, 'a chunk names its slot');
+        const here = i32[at + Chunk.Count]!;
+        assert(here > 0 && here <= ENTRIES_PER_CHUNK, 'a chunk is not empty');
+        assert(isFirst || here === ENTRIES_PER_CHUNK, 'only the first chunk is partly filled');
+        for (let index = 0; index < here; index++) {
+          const place = at + Chunk.Entries + index;
+          assert(placeOf(slab, i32[place]! as EntryRef) === place, 'an entry knows its place');
+          const isDraining = i32[wheelAt + Wheel.DrainLevel]! >= 0;
+          const right = slotFor(slab, wheelAt, i32[place]! as EntryRef);
+          assert(isDraining || right >> DIGIT_BITS <= slot >> DIGIT_BITS, 'no entry is too low');
+        }
+        count += here;
+        chunk = i32[at + Chunk.Next]!;
+      }
+    }
+  }
+  assert(count === i32[rootAt + ExpiryRoot.Count], 'the expiry count is of what is there');
+  return count;
+}

@@ -1,0 +1,48 @@
+// What one thread knows of all partitions, and what it needs for each visit: the time of the visit,
+// the recency to stamp, and who hears of keys that come and go.
+
+import { Partition } from './partition.js';
+import type { Slab } from '../slab/slab.js';
+
+/** News of the keyspace, wired by the floors above. Called under the partition's lock. */
+export interface KeyspaceSinks {
+  /** A key expired and was removed, by an access or by the owner. */
+  expired(partition: Partition, database: number, u8: Uint8Array, start: number, length: number): void;
+  /** A snapshot is walking and the bucket, as it is now, must be saved before it changes. */
+  saveFirst(partition: Partition, bucket: number): void;
+  /** Sessions watch or wait for the key that changed: see Header.Listeners. */
+  changed(partition: Partition, u8: Uint8Array, start: number, length: number): void;
+}
+
+/** Counters of this thread's look-ups, read by INFO; the words stand in shared memory. */
+export const enum Lookup {
+  Hits = 0,
+  Misses = 1,
+  Expired = 2,
+  Words = 3,
+}
+
+export class Keyspace {
+  readonly partitions: readonly Partition[];
+  readonly databaseCount: number;
+  /** partitions − 1: the partition of a slot is slot & mask. */
+  readonly mask: number;
+  /** Milliseconds since 1970 for the current visit. */
+  nowMs = 0;
+  /** What accesses stamp on entries: 24 bits, see entry.ts. */
+  recency = 0;
+  /** False while the session wants no access to count (CLIENT NO-TOUCH). */
+  stampsAccess = true;
+  /** False while base load, replay or a replica's link applies: nothing expires by the clock then. */
+  expiresByClock = true;
+  readonly lookups: Float64Array;
+  sinks: KeyspaceSinks;
+
+  constructor(slabs: readonly Slab[], databaseCount: number, lookups: Float64Array) {
+    this.databaseCount = databaseCount;
+    this.mask = slabs.length - 1;
+    this.lookups = lookups;
+    this.sinks = { expired() {}, saveFirst() {}, changed() {} };
+    this.partitions = slabs.map((slab) => new Partition(this, slab));
+  }
+}

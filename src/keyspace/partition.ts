@@ -1,0 +1,370 @@
+// The doors to the entries of one partition: find, edit, create, reshape, remove, and the expiry of
+// an entry. All of them run under the partition's lock, in the database that was selected last.
+// Lazy expiry, WRONGTYPE and the snapshot's save-first check are decided here and nowhere else.
+//
+//   database root, 16 words of the slab's header
+//   ┌──────────────────────────────┬─────────────────────┬─────────┐
+//   │ table: directory depth count │ expiry: wheel count │ unused  │
+//   └──────────────────────────────┴─────────────────────┴─────────┘
+
+import { assert } from '../base/assert.js';
+import { copyBytes } from '../base/bytes.js';
+import { hashBytes } from '../base/hash.js';
+import type { Slices } from '../base/slices.js';
+import { type BlockRef, release, reserve } from '../slab/alloc.js';
+import { DATABASE_WORDS, Header, NONE, type Slab } from '../slab/slab.js';
+import {
+  bucketAt,
+  epochOf,
+  findInBucket,
+  freeTable,
+  insert,
+  removeRef,
+  replaceRef,
+  setEpoch,
+  TableRoot,
+} from '../structs/table.js';
+import {
+  allocateEntry,
+  Encoding,
+  EntryFlag,
+  type EntryRef,
+  embeddedBytesOf,
+  encodingOf,
+  entryBytes,
+  expiryHighOf,
+  expiryLowOf,
+  expiryOf,
+  flagsOf,
+  hasExpiry,
+  hashOfEntry,
+  hasKey,
+  keyBytesOf,
+  keyStartOf,
+  payloadLow,
+  placeOf,
+  recencyOf,
+  releaseEntry,
+  roomOfEntry,
+  setEmbeddedBytes,
+  setFlag,
+  clearFlag,
+  setPlace,
+  setRecency,
+  Type,
+  typeOf,
+  writeExpiry,
+  writeHead,
+} from './entry.js';
+import {
+  addExpiry,
+  changedExpiry,
+  EXPIRY_RESERVE_BYTES,
+  ExpiryRoot,
+  freeExpiry,
+  movedExpiry,
+  removeExpiry,
+} from './expire.js';
+import { type Keyspace, Lookup } from './keyspace.js';
+import { Refusal, WRONG_TYPE } from '../resp/errors.js';
+
+const enum Root {
+  Table = 0,
+  Expiry = TableRoot.Words,
+}
+
+export class Partition {
+  readonly keyspace: Keyspace;
+  readonly slab: Slab;
+  readonly index: number;
+  /** What a full partition answers. */
+  readonly full: Refusal;
+  /** The selected database and the word index of its root. */
+  database = 0;
+  rootAt: number = Header.Databases;
+
+  constructor(keyspace: Keyspace, slab: Slab) {
+    this.keyspace = keyspace;
+    this.slab = slab;
+    this.index = slab.index;
+    this.full = new Refusal(
+      `OOM command not allowed: partition ${slab.index} of ${slab.bytes} bytes is full.`,
+    );
+  }
+
+  select(database: number): void {
+    this.database = database;
+    this.rootAt = Header.Databases + database * DATABASE_WORDS;
+  }
+
+  /** The entry for word `index`, of `type` or Type.Any, stamped as used; NONE when missing. */
+  find(args: Slices, index: number, type: Type): EntryRef {
+    const { lookups } = this.keyspace;
+    const entry = this.peek(args, index);
+    if (entry === NONE) {
+      lookups[Lookup.Misses] = lookups[Lookup.Misses]! + 1;
+      return entry;
+    }
+    lookups[Lookup.Hits] = lookups[Lookup.Hits]! + 1;
+    if (this.keyspace.stampsAccess) setRecency(this.slab, entry, this.keyspace.recency);
+    if (type !== Type.Any && typeOf(this.slab, entry) !== type) throw WRONG_TYPE;
+    return entry;
+  }
+
+  /** As find, for a change of the entry: a walking snapshot has saved it when this returns. */
+  edit(args: Slices, index: number, type: Type): EntryRef {
+    const entry = this.peek(args, index);
+    if (entry === NONE) return entry;
+    if (this.keyspace.stampsAccess) setRecency(this.slab, entry, this.keyspace.recency);
+    if (type !== Type.Any && typeOf(this.slab, entry) !== type) throw WRONG_TYPE;
+    this.saveFirst(args.hashes[index]!);
+    return entry;
+  }
+
+  /** As find, but leaves no trace of the access; an expired entry is removed and counts as none. */
+  peek(args: Slices, index: number): EntryRef {
+    const hash = args.hashes[index]!;
+    const { slab } = this;
+    const bucket = bucketAt(slab, this.rootAt, hash);
+    if (bucket === 0) return NONE as EntryRef;
+    const entry = findInBucket(
+      slab,
+      bucket,
+      hash,
+      hasKey,
+      args.u8,
+      args.startOf(index),
+      args.lengthOf(index),
+    ) as EntryRef;
+    if (entry !== NONE && hasExpiry(slab, entry)) return this.unlessExpired(entry);
+    return entry;
+  }
+
+  private unlessExpired(entry: EntryRef): EntryRef {
+    if (!this.isExpired(entry)) return entry;
+    this.expire(entry);
+    return NONE as EntryRef;
+  }
+
+  isExpired(entry: EntryRef): boolean {
+    const { keyspace } = this;
+    if (!keyspace.expiresByClock || !hasExpiry(this.slab, entry)) return false;
+    return expiryOf(this.slab, entry) <= keyspace.nowMs;
+  }
+
+  /** Removes an entry because its time has come, and says so. */
+  expire(entry: EntryRef): void {
+    const { slab, keyspace } = this;
+    const start = keyStartOf(slab, entry);
+    const length = keyBytesOf(slab, entry);
+    const hash = hashBytes(slab.u8, start, length);
+    keyspace.lookups[Lookup.Expired] = keyspace.lookups[Lookup.Expired]! + 1;
+    // The sinks read the key where it stands: before its block is freed.
+    keyspace.sinks.expired(this, this.database, slab.u8, start, length);
+    if (slab.i32[Header.Listeners] !== 0) {
+      keyspace.sinks.changed(this, slab.u8, start, length);
+    }
+    this.saveFirst(hash);
+    this.unlink(entry, hash);
+  }
+
+  /** Refuses with -OOM unless a change that allocates a block of `bytes` can go through. */
+  reserve(bytes: number): void {
+    if (!reserve(this.slab, bytes + EXPIRY_RESERVE_BYTES)) throw this.full;
+  }
+
+  /**
+   * A new entry for word `index`, which must not exist: head and key written, payload or value not.
+   * Memory was reserved.
+   */
+  create(
+    args: Slices,
+    index: number,
+    type: Type,
+    encoding: Encoding,
+    valueBytes: number,
+    flags: number,
+  ): EntryRef {
+    const { slab, keyspace } = this;
+    const hash = args.hashes[index]!;
+    const keyBytes = args.lengthOf(index);
+    this.saveFirst(hash);
+    const block = allocateEntry(
+      slab,
+      entryBytes(encoding, keyBytes, valueBytes, (flags & EntryFlag.HasExpiry) !== 0),
+    );
+    const entry = writeHead(
+      slab, block, type, encoding, keyBytes, valueBytes, flags, keyspace.recency,
+    );
+    copyBytes(args.u8, args.startOf(index), slab.u8, keyStartOf(slab, entry), keyBytes);
+    const epoch = slab.i32[Header.Epoch]!;
+    insert(slab, this.rootAt + Root.Table, hash, entry, hashOfEntry, epoch);
+    return entry;
+  }
+
+  /**
+   * Gives an entry another encoding, value length or room for an expiry. Its key, expiry (when it
+   * keeps one), recency and flags stay; payload and value are undefined afterwards. `hash` is the
+   * key's. The entry may move: use what is returned. Memory was reserved.
+   */
+  reshape(
+    entry: EntryRef,
+    hash: number,
+    type: Type,
+    encoding: Encoding,
+    valueBytes: number,
+    isVolatile: boolean,
+  ): EntryRef {
+    const { slab } = this;
+    const wasVolatile = hasExpiry(slab, entry);
+    if (wasVolatile === isVolatile && this.fits(entry, type, encoding, valueBytes)) {
+      if (encoding === Encoding.Embedded) setEmbeddedBytes(slab, entry, valueBytes);
+      return entry;
+    }
+    const keyBytes = keyBytesOf(slab, entry);
+    const flags = (flagsOf(slab, entry) & ~EntryFlag.HasExpiry) | (isVolatile ? EntryFlag.HasExpiry : 0);
+    const block = allocateEntry(slab, entryBytes(encoding, keyBytes, valueBytes, isVolatile));
+    const moved = writeHead(
+      slab, block, type, encoding, keyBytes, valueBytes, flags & ~EntryFlag.LongKey,
+      recencyOf(slab, entry),
+    );
+    copyBytes(slab.u8, keyStartOf(slab, entry), slab.u8, keyStartOf(slab, moved), keyBytes);
+    const rootAt = this.rootAt + Root.Expiry;
+    if (wasVolatile && isVolatile) {
+      writeExpiry(slab, moved, expiryLowOf(slab, entry), expiryHighOf(slab, entry));
+      setPlace(slab, moved, placeOf(slab, entry));
+      movedExpiry(slab, moved);
+    } else if (wasVolatile) {
+      removeExpiry(slab, rootAt, entry);
+    }
+    replaceRef(slab, bucketAt(slab, this.rootAt, hash), entry, moved);
+    releaseEntry(slab, entry);
+    return moved;
+  }
+
+  /** Can the entry take this shape in its own block, without wasting more than half of it? */
+  private fits(entry: EntryRef, type: Type, encoding: Encoding, valueBytes: number): boolean {
+    const { slab } = this;
+    if (encodingOf(slab, entry) !== encoding || typeOf(slab, entry) !== type) return false;
+    if (encoding !== Encoding.Embedded) return true;
+    if (embeddedBytesOf(slab, entry) === valueBytes) return true;
+    const bytes = entryBytes(encoding, keyBytesOf(slab, entry), valueBytes, hasExpiry(slab, entry));
+    const room = roomOfEntry(slab, entry);
+    return bytes <= room && bytes * 2 >= room;
+  }
+
+  /**
+   * Sets the expiry to (high, low) ms since 1970. An entry without room for one moves: its payload or
+   * value is copied along. Use what is returned. Memory was reserved.
+   */
+  setExpiry(entry: EntryRef, hash: number, low: number, high: number): EntryRef {
+    const { slab } = this;
+    const rootAt = this.rootAt + Root.Expiry;
+    if (hasExpiry(slab, entry)) {
+      writeExpiry(slab, entry, low, high);
+      changedExpiry(slab, rootAt, entry);
+      return entry;
+    }
+    const moved = this.move(entry, hash, true);
+    writeExpiry(slab, moved, low, high);
+    addExpiry(slab, rootAt, moved, this.keyspace.nowMs);
+    return moved;
+  }
+
+  /** Makes a volatile entry persistent. It moves: use what is returned. Memory was reserved. */
+  dropExpiry(entry: EntryRef, hash: number): EntryRef {
+    if (!hasExpiry(this.slab, entry)) return entry;
+    return this.move(entry, hash, false);
+  }
+
+  /** Copies the whole entry into a block with or without room for an expiry. */
+  private move(entry: EntryRef, hash: number, isVolatile: boolean): EntryRef {
+    const { slab } = this;
+    const encoding = encodingOf(slab, entry);
+    const valueBytes = embeddedBytesOf(slab, entry);
+    const keyBytes = keyBytesOf(slab, entry);
+    const flags = (flagsOf(slab, entry) & ~EntryFlag.HasExpiry) | (isVolatile ? EntryFlag.HasExpiry : 0);
+    const block = allocateEntry(slab, entryBytes(encoding, keyBytes, valueBytes, isVolatile));
+    const moved = writeHead(
+      slab, block, typeOf(slab, entry), encoding, keyBytes, valueBytes,
+      flags & ~EntryFlag.LongKey, recencyOf(slab, entry),
+    );
+    // Payload (8 bytes, where there is one), key and value stand together at the end of both.
+    const payloadBytes = encoding === Encoding.Embedded ? 0 : 8;
+    copyBytes(
+      slab.u8, keyStartOf(slab, entry) - payloadBytes,
+      slab.u8, keyStartOf(slab, moved) - payloadBytes,
+      payloadBytes + keyBytes + valueBytes,
+    );
+    if (!isVolatile) removeExpiry(slab, this.rootAt + Root.Expiry, entry);
+    replaceRef(slab, bucketAt(slab, this.rootAt, hash), entry, moved);
+    releaseEntry(slab, entry);
+    return moved;
+  }
+
+  /** Removes the entry for word `index`, which `edit` or `peek` has found, with its value. */
+  remove(args: Slices, index: number, entry: EntryRef): void {
+    const hash = args.hashes[index]!;
+    this.saveFirst(hash);
+    this.unlink(entry, hash);
+  }
+
+  private unlink(entry: EntryRef, hash: number): void {
+    const { slab } = this;
+    if (hasExpiry(slab, entry)) removeExpiry(slab, this.rootAt + Root.Expiry, entry);
+    removeRef(slab, this.rootAt + Root.Table, bucketAt(slab, this.rootAt, hash), entry);
+    this.freeValue(entry);
+    releaseEntry(slab, entry);
+  }
+
+  /** Frees what the entry refers to. */
+  freeValue(entry: EntryRef): void {
+    if (encodingOf(this.slab, entry) !== Encoding.Blob) return;
+    assert(typeOf(this.slab, entry) === Type.String, 'only strings have blobs');
+    release(this.slab, payloadLow(this.slab, entry) as BlockRef);
+  }
+
+  /** Marks a string as changed in place, or not. */
+  markRaw(entry: EntryRef, isRaw: boolean): void {
+    if (isRaw) setFlag(this.slab, entry, EntryFlag.Raw);
+    else clearFlag(this.slab, entry, EntryFlag.Raw);
+  }
+
+  /** Before a bucket changes: a walking snapshot that has not been here yet saves it. */
+  private saveFirst(hash: number): void {
+    const { slab } = this;
+    const bucket = bucketAt(slab, this.rootAt, hash);
+    if (bucket !== 0 && epochOf(slab, bucket) !== slab.i32[Header.Epoch]) {
+      this.keyspace.sinks.saveFirst(this, bucket);
+      setEpoch(slab, bucket, slab.i32[Header.Epoch]!);
+      slab.i32[Header.SavedFirst] = slab.i32[Header.SavedFirst]! + 1;
+    }
+  }
+
+  /** Keys in a database, and how many of them have an expiry; may be read without the lock. */
+  countOf(database: number): number {
+    const at = Header.Databases + database * DATABASE_WORDS + Root.Table + TableRoot.Count;
+    // A single counter: loaded atomically for readers that do not hold the lock.
+    return Atomics.load(this.slab.i32, at);
+  }
+
+  volatileCountOf(database: number): number {
+    const at = Header.Databases + database * DATABASE_WORDS + Root.Expiry + ExpiryRoot.Count;
+    return Atomics.load(this.slab.i32, at);
+  }
+
+  /** Word index of the selected database's table root and expiry root. */
+  get tableRoot(): number {
+    return this.rootAt + Root.Table;
+  }
+
+  get expiryRoot(): number {
+    return this.rootAt + Root.Expiry;
+  }
+
+  /** Frees table and index of the selected database; the entries are freed by the caller. */
+  freeRoots(): void {
+    freeExpiry(this.slab, this.expiryRoot);
+    freeTable(this.slab, this.tableRoot);
+  }
+}

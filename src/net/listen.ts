@@ -1,0 +1,153 @@
+// Listening sockets of the native transport, and what a fresh connection is told before it becomes
+// one: too many of them, or protected mode.
+
+import { chmodSync, unlinkSync } from 'node:fs';
+import {
+  accept,
+  addressOf,
+  bindTcp,
+  bindUnix,
+  close,
+  Errno,
+  errnoText,
+  isIpv6Host,
+  listen,
+  Option,
+  OptionLevel,
+  peerName,
+  send,
+  setOption,
+  socketTcp,
+  socketUnix,
+} from '../base/libc.js';
+
+/** A listening socket. */
+export interface Listener {
+  readonly fd: number;
+  readonly isUnix: boolean;
+  /** '127.0.0.1:6379' or the path. */
+  readonly name: string;
+}
+
+export interface ListenPlan {
+  readonly port: number;
+  /** Addresses; one that starts with '-' may be missing on this machine. */
+  readonly bind: readonly string[];
+  readonly backlog: number;
+  readonly unixSocket: string;
+  /** Octal mode as a number, 0 to leave it. */
+  readonly unixSocketMode: number;
+}
+
+/** Opens all listening sockets, or throws with the reason and leaves none open. */
+export function openListeners(plan: ListenPlan, warn: (line: string) => void): Listener[] {
+  const listeners: Listener[] = [];
+  try {
+    if (plan.port !== 0) {
+      for (const host of plan.bind) {
+        const listener = openTcp(host, plan, warn);
+        if (listener !== null) listeners.push(listener);
+      }
+      if (listeners.length === 0) {
+        throw new Error(`Failed listening on port ${plan.port} (tcp), aborting.`);
+      }
+    }
+    if (plan.unixSocket !== '') listeners.push(openUnix(plan));
+    return listeners;
+  } catch (error) {
+    for (const listener of listeners) close(listener.fd);
+    throw error;
+  }
+}
+
+function openTcp(
+  entry: string,
+  plan: ListenPlan,
+  warn: (line: string) => void,
+): Listener | null {
+  const isOptional = entry.startsWith('-');
+  const named = isOptional ? entry.slice(1) : entry;
+  const host = named === '*' ? '0.0.0.0' : named === '::*' ? '::' : named;
+  const name = `${host}:${plan.port}`;
+  const fd = socketTcp(isIpv6Host(host));
+  let result = fd;
+  if (fd >= 0) {
+    setOption(fd, OptionLevel.Socket, Option.ReuseAddress, 1);
+    result = bindTcp(fd, host, plan.port);
+    if (result >= 0) result = listen(fd, plan.backlog);
+  }
+  if (result >= 0) return { fd, isUnix: false, name };
+  if (fd >= 0) close(fd);
+  warn(`Could not create server TCP listening socket ${name}: ${errnoText(result)}`);
+  const isAbsent =
+    result === -Errno.AddressNotAvailable || result === -97 /* no such family */;
+  if (isOptional && isAbsent) return null;
+  throw new Error(`Failed listening on port ${plan.port} (tcp), aborting.`);
+}
+
+function openUnix(plan: ListenPlan): Listener {
+  const path = plan.unixSocket;
+  try {
+    // A socket left behind by a server that was killed would make bind fail.
+    unlinkSync(path);
+  } catch {
+    // There was none.
+  }
+  const fd = socketUnix();
+  let result = fd;
+  if (fd >= 0) result = bindUnix(fd, path);
+  if (result >= 0) result = listen(fd, plan.backlog);
+  if (result < 0) {
+    if (fd >= 0) close(fd);
+    throw new Error(`Failed opening Unix socket: ${path}: ${errnoText(result)}`);
+  }
+  if (plan.unixSocketMode !== 0) chmodSync(path, plan.unixSocketMode);
+  return { fd, isUnix: true, name: path };
+}
+
+export const DENIED_TEXT =
+  '-DENIED Flagstone is running in protected mode because protected mode is enabled and no ' +
+  'password is set for the default user. In this mode connections are only accepted from the ' +
+  'loopback interface. If you want to connect from external computers, set a password ' +
+  "(requirepass), or disable protected mode with 'CONFIG SET protected-mode no' from the " +
+  'loopback interface if the server is not reachable from the internet.\r\n';
+export const TOO_MANY_TEXT = '-ERR max number of clients reached\r\n';
+
+/** Is this peer, as peerName prints it, on this machine? */
+export function isLocalPeer(peer: string): boolean {
+  return peer.startsWith('127.') || peer.startsWith('[::1]') || peer.startsWith('::1:');
+}
+
+/** Sends a line and closes, without waiting for a peer that does not read. */
+export function turnAway(fd: number, text: string): void {
+  const bytes = Buffer.from(text, 'latin1');
+  const owned = new Uint8Array(new ArrayBuffer(bytes.length));
+  owned.set(bytes);
+  send(fd, addressOf(owned), owned.length);
+  close(fd);
+}
+
+/**
+ * Accepts one connection: its descriptor with the options of a client set, −1 when nobody waits (or
+ * the peer has left again), or another negative errno.
+ */
+export function acceptOne(listener: Listener, keepAliveSeconds: number): number {
+  const fd = accept(listener.fd);
+  if (fd < 0) return fd === -Errno.Again || fd === -Errno.ConnectionAborted ? -1 : fd;
+  if (!listener.isUnix) {
+    setOption(fd, OptionLevel.Tcp, Option.NoDelay, 1);
+    if (keepAliveSeconds > 0) setKeepAlive(fd, keepAliveSeconds);
+  }
+  return fd;
+}
+
+/** As Redis: probes after so many seconds, then three at a third of that. */
+function setKeepAlive(fd: number, seconds: number): void {
+  const interval = Math.max(1, Math.floor(seconds / 3));
+  setOption(fd, OptionLevel.Socket, Option.KeepAlive, 1);
+  setOption(fd, OptionLevel.Tcp, Option.KeepIdle, seconds);
+  setOption(fd, OptionLevel.Tcp, Option.KeepInterval, interval);
+  setOption(fd, OptionLevel.Tcp, Option.KeepCount, 3);
+}
+
+export { peerName };

@@ -1,0 +1,168 @@
+// The native transport: raw sockets and epoll through libc, on Linux. One of these per worker; the
+// acceptor (acceptor.ts) hands it descriptors. Level-triggered, one recv per readable connection and
+// turn: a connection with much to say comes again next turn, after the others.
+//
+//   input arena │ headroom: unfinished command, copied up to the mark │ what recv has brought │
+//               └──────────────────────────────── mark ───────────────┘
+
+import { copyBytes } from '../base/bytes.js';
+import {
+  addressOf,
+  close,
+  Epoll,
+  EpollEvents,
+  Errno,
+  epollAdd,
+  epollCreate,
+  epollModify,
+  epollWait,
+  errnoText,
+  recv,
+  send,
+} from '../base/libc.js';
+import { Closing, type Session } from '../dispatch/session.js';
+import { Connection, KEPT_BYTES_MAX, type Wire } from './connection.js';
+import type { Serving } from './serving.js';
+
+const RECEIVE_BYTES = 64 * 1024;
+const HEADROOM_BYTES = KEPT_BYTES_MAX + RECEIVE_BYTES;
+const EVENTS_PER_TURN = 512;
+/** Generations stay below this, so that −1 can mark the doorbell. */
+const GENERATION_MASK = 0x3fffffff;
+const BELL_GENERATION = -1;
+/** One recv into a large buffer takes at most so much, so that others get their turn. */
+const LARGE_RECEIVE_BYTES_MAX = 1024 * 1024;
+const LARGE_RECEIVE_BYTES_MIN = 16 * 1024;
+
+export class NativeTransport implements Wire {
+  private readonly epoll: number;
+  private readonly events = new EpollEvents(EVENTS_PER_TURN);
+  private readonly serving: Serving;
+  private readonly input: Uint8Array<ArrayBuffer>;
+  private readonly inputAddress: number;
+  private readonly arenaAddress: number;
+  /** By descriptor: those are small and reused, so this stays dense. */
+  private readonly byFd: (Connection | null)[] = [];
+  private readonly takeBellSignal: () => void;
+  private nextGeneration = 1;
+
+  constructor(serving: Serving, bellFd: number, takeBellSignal: () => void) {
+    this.serving = serving;
+    this.takeBellSignal = takeBellSignal;
+    this.input = new Uint8Array(new ArrayBuffer(HEADROOM_BYTES + RECEIVE_BYTES));
+    this.inputAddress = addressOf(this.input);
+    this.arenaAddress = addressOf(serving.arena);
+    this.epoll = epollCreate();
+    if (this.epoll < 0) throw new Error(`No epoll descriptor: ${errnoText(this.epoll)}`);
+    const added = epollAdd(this.epoll, bellFd, Epoll.In, bellFd, BELL_GENERATION);
+    if (added < 0) throw new Error(`The doorbell cannot be watched: ${errnoText(added)}`);
+  }
+
+  /** Takes over a connected descriptor. Null, and the descriptor closed, if it cannot be watched. */
+  open(fd: number, session: Session, nowMs: number): Connection | null {
+    const generation = this.nextGeneration;
+    this.nextGeneration = (generation + 1) & GENERATION_MASK;
+    const connection = new Connection(fd, generation, session, this, nowMs);
+    const added = epollAdd(this.epoll, fd, Epoll.In | Epoll.PeerClosed, fd, generation);
+    if (added < 0) {
+      close(fd);
+      return null;
+    }
+    while (this.byFd.length <= fd) this.byFd.push(null);
+    this.byFd[fd] = connection;
+    this.serving.add(connection);
+    return connection;
+  }
+
+  /** Waits up to `timeoutMs` for input and room for output, and serves what has come. */
+  turn(timeoutMs: number, afterWait: () => void): number {
+    const { events } = this;
+    const count = epollWait(this.epoll, events, timeoutMs);
+    afterWait();
+    if (count < 0) throw new Error(`epoll_wait failed: ${errnoText(count)}`);
+    for (let index = 0; index < count; index++) {
+      const fd = events.lowOf(index);
+      const generation = events.highOf(index);
+      if (generation === BELL_GENERATION) {
+        this.takeBellSignal();
+        continue;
+      }
+      const connection = this.byFd[fd];
+      // The descriptor was closed, and perhaps reused, by an earlier event of this very turn.
+      if (connection == null || connection.generation !== generation) continue;
+      const bits = events.eventsOf(index);
+      if ((bits & Epoll.Out) !== 0) this.serving.pushOutput(connection);
+      if (connection.isClosed || (bits & ~Epoll.Out) === 0) continue;
+      // Not reading, and the peer has gone: nobody is there for what the session waits for.
+      if (!connection.wantsReads) this.serving.close(connection);
+      else this.read(connection);
+    }
+    return count;
+  }
+
+  private read(connection: Connection): void {
+    if (connection.large !== null) {
+      this.readLarge(connection);
+      return;
+    }
+    const got = recv(connection.fd, this.inputAddress + HEADROOM_BYTES, RECEIVE_BYTES);
+    if (got <= 0) {
+      this.ended(connection, got);
+      return;
+    }
+    let start = HEADROOM_BYTES;
+    const { kept } = connection;
+    if (kept !== null) {
+      start -= kept.length;
+      copyBytes(kept, 0, this.input, start, kept.length);
+      connection.kept = null;
+    }
+    connection.lastInputMs = this.serving.runner.keyspace.nowMs;
+    this.serving.inputBytes += got;
+    this.serving.received(connection, this.input, start, HEADROOM_BYTES + got);
+  }
+
+  private readLarge(connection: Connection): void {
+    const large = connection.large!;
+    const room = Math.min(large.makeRoom(LARGE_RECEIVE_BYTES_MIN), LARGE_RECEIVE_BYTES_MAX);
+    const got = recv(connection.fd, addressOf(large.u8) + large.end, room);
+    if (got <= 0) {
+      this.ended(connection, got);
+      return;
+    }
+    connection.lastInputMs = this.serving.runner.keyspace.nowMs;
+    this.serving.inputBytes += got;
+    large.arrived(got);
+    this.serving.receivedLarge(connection);
+  }
+
+  private ended(connection: Connection, got: number): void {
+    if (got === -Errno.Again) return;
+    this.serving.close(connection);
+  }
+
+  send(_connection: Connection, u8: Uint8Array, start: number, end: number): number {
+    const address = u8 === this.serving.arena ? this.arenaAddress : addressOf(u8);
+    const sent = send(_connection.fd, address + start, end - start);
+    if (sent >= 0) return sent;
+    return sent === -Errno.Again ? 0 : -1;
+  }
+
+  want(connection: Connection, reads: boolean, writes: boolean): void {
+    // A peer that has sent its last word (QUIT, and a half-close) still gets its replies.
+    const minds = connection.session.closing === Closing.No ? Epoll.PeerClosed : 0;
+    const bits = minds | (reads ? Epoll.In : 0) | (writes ? Epoll.Out : 0);
+    epollModify(this.epoll, connection.fd, bits, connection.fd, connection.generation);
+  }
+
+  close(connection: Connection): void {
+    this.byFd[connection.fd] = null;
+    // Closing takes the descriptor out of the epoll set as well: nobody else has a copy of it.
+    close(connection.fd);
+  }
+
+  /** Closes the epoll descriptor; connections were closed before. */
+  end(): void {
+    close(this.epoll);
+  }
+}

@@ -1,0 +1,125 @@
+// Everything the threads of a process share, as one plain object that is sent to each at its start.
+
+import { CLOCK_DOUBLES } from '../base/clock.js';
+import { drawHashKey } from '../base/hash.js';
+import { Lookup } from '../keyspace/keyspace.js';
+import { type BoardShape, createBoard } from '../mesh/board.js';
+import { createControl } from '../mesh/control.js';
+import type { SleepKind } from '../mesh/doorbell.js';
+import { createMesh, type MeshShape } from '../mesh/post.js';
+import { formatSlab } from '../slab/alloc.js';
+import { Slab } from '../slab/slab.js';
+import { ClientDirectory } from '../stats/clients.js';
+import { CommandStats } from '../stats/commands.js';
+import { ServerStats } from '../stats/server.js';
+import { Slowlog } from '../stats/slowlog.js';
+import type { ServerFacts } from '../dispatch/server-door.js';
+
+export interface ProcessShape {
+  readonly facts: ServerFacts;
+  readonly slabs: readonly SharedArrayBuffer[];
+  readonly databaseCount: number;
+  readonly hashKey: readonly [number, number];
+  readonly clock: SharedArrayBuffer;
+  /** Lookup words of each executing thread. */
+  readonly lookups: SharedArrayBuffer;
+  readonly commandStats: SharedArrayBuffer;
+  readonly serverStats: SharedArrayBuffer;
+  readonly slowlog: SharedArrayBuffer;
+  readonly clients: SharedArrayBuffer;
+  readonly control: SharedArrayBuffer;
+  /** The sequence number of changes. */
+  readonly numbers: SharedArrayBuffer;
+  readonly mesh: MeshShape;
+  readonly board: BoardShape;
+  /** Slots of each thread in the client directory. */
+  readonly clientsPerThread: number;
+  /** Mesh numbers: workers are 0 to threadCount − 1. */
+  readonly acceptorThread: number;
+  readonly mainThread: number;
+  /** Descriptors that node transport workers listen on. */
+  readonly listeningFds: readonly number[];
+}
+
+export interface ShapePlan {
+  readonly facts: ServerFacts;
+  readonly slabs: readonly SharedArrayBuffer[];
+  readonly databaseCount: number;
+  readonly commandCount: number;
+  readonly clientsMax: number;
+  readonly listeningFds: readonly number[];
+}
+
+export function createShape(plan: ShapePlan): ProcessShape {
+  const { facts } = plan;
+  const { threadCount } = facts;
+  const workerSleep: SleepKind = facts.transport === 'native' ? 'epoll' : 'loop';
+  const acceptorSleep: SleepKind = facts.transport === 'native' ? 'epoll' : 'loop';
+  const sleeps: SleepKind[] = Array.from({ length: threadCount }, () => workerSleep);
+  sleeps.push(acceptorSleep, 'loop');
+  // The acceptor spreads connections evenly, but closings need not be: any worker may hold most.
+  const clientsPerThread = plan.clientsMax + 32;
+  for (const [index, buffer] of plan.slabs.entries()) {
+    formatSlab(new Slab(index, buffer), plan.databaseCount);
+  }
+  return {
+    facts,
+    slabs: plan.slabs,
+    databaseCount: plan.databaseCount,
+    hashKey: drawHashKey(),
+    clock: new SharedArrayBuffer(CLOCK_DOUBLES * 8),
+    lookups: new SharedArrayBuffer(threadCount * Lookup.Words * 8),
+    commandStats: new SharedArrayBuffer(CommandStats.bytesFor(plan.commandCount, threadCount)),
+    serverStats: new SharedArrayBuffer(ServerStats.bytesFor(threadCount)),
+    slowlog: new SharedArrayBuffer(Slowlog.bytes),
+    clients: new SharedArrayBuffer(ClientDirectory.bytesFor(threadCount, clientsPerThread)),
+    control: createControl(),
+    numbers: new SharedArrayBuffer(64),
+    mesh: createMesh({ sleeps }),
+    board: createBoard({ threadCount }),
+    clientsPerThread,
+    acceptorThread: threadCount,
+    mainThread: threadCount + 1,
+    listeningFds: plan.listeningFds,
+  };
+}
+
+/** Below this much a partition is of no use to anybody. */
+const PARTITION_BYTES_MIN = 2 ** 20;
+
+/**
+ * Reserves `count` slabs of `bytes` each, or of half, a quarter … where the machine does not give so
+ * much address space (ulimit -v, overcommit_memory=2). Throws when not even a megabyte each is had.
+ */
+export function reserveSlabs(
+  count: number,
+  bytes: number,
+  warn: (line: string) => void,
+): SharedArrayBuffer[] {
+  for (let size = bytes; size >= PARTITION_BYTES_MIN; size = Math.floor(size / 2 / 4096) * 4096) {
+    const slabs = tryReserve(count, size);
+    if (slabs === null) continue;
+    if (size < bytes) {
+      warn(
+        `The system does not reserve ${count} partitions of ${bytes} bytes; each has ${size} bytes ` +
+          'instead. Raise "ulimit -v" or set vm.overcommit_memory to 0 or 1, or give ' +
+          '--partition-size and --partitions to choose yourself.',
+      );
+    }
+    return slabs;
+  }
+  throw new Error(
+    `The system does not reserve ${count} partitions of even ${PARTITION_BYTES_MIN} bytes each.`,
+  );
+}
+
+function tryReserve(count: number, bytes: number): SharedArrayBuffer[] | null {
+  const slabs: SharedArrayBuffer[] = [];
+  try {
+    for (let index = 0; index < count; index++) slabs.push(new SharedArrayBuffer(bytes));
+    return slabs;
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
+}

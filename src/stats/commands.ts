@@ -1,0 +1,109 @@
+// Command statistics: calls, time, refusals and a latency histogram per command and thread, in shared
+// memory. A thread writes only its own block with plain stores; whoever reads sums over all blocks
+// and may see a moment ago. Doubles hold counts exactly up to 2^53.
+//
+//   block of a thread: per command id
+//   ┌───────┬──────────────┬──────────┬────────┬───────────────────────────────┐
+//   │ calls │ microseconds │ rejected │ failed │ histogram: 48 buckets         │
+//   └───────┴──────────────┴──────────┴────────┴───────────────────────────────┘
+//   Bucket b counts calls of at most 2^(b/2) · 0.5 µs and more than the bucket before.
+
+const enum Row {
+  Calls = 0,
+  Microseconds = 1,
+  Rejected = 2,
+  Failed = 3,
+  Histogram = 4,
+  Words = 52,
+}
+
+/** Buckets of a latency histogram. */
+export const HISTOGRAM_BUCKETS = 48;
+const SMALLEST_US = 0.5;
+
+export class CommandTotals {
+  calls = 0;
+  microseconds = 0;
+  rejected = 0;
+  failed = 0;
+  readonly histogram = new Float64Array(HISTOGRAM_BUCKETS);
+}
+
+export class CommandStats {
+  readonly buffer: SharedArrayBuffer;
+  private readonly commandCount: number;
+  private readonly threadCount: number;
+  private readonly all: Float64Array;
+  /** This thread's block. */
+  private readonly own: Float64Array;
+  /** latency-tracking: are histograms kept? */
+  tracksLatency = true;
+
+  constructor(buffer: SharedArrayBuffer, commandCount: number, threadCount: number, thread: number) {
+    this.buffer = buffer;
+    this.commandCount = commandCount;
+    this.threadCount = threadCount;
+    this.all = new Float64Array(buffer);
+    const words = commandCount * Row.Words;
+    this.own = this.all.subarray(thread * words, (thread + 1) * words);
+  }
+
+  static bytesFor(commandCount: number, threadCount: number): number {
+    return commandCount * threadCount * Row.Words * 8;
+  }
+
+  /** `calls` calls of a command took `microseconds` together. */
+  called(id: number, calls: number, microseconds: number): void {
+    const at = id * Row.Words;
+    const { own } = this;
+    own[at + Row.Calls] = own[at + Row.Calls]! + calls;
+    own[at + Row.Microseconds] = own[at + Row.Microseconds]! + microseconds;
+    if (this.tracksLatency) {
+      const bucket = at + Row.Histogram + bucketOf(microseconds / calls);
+      own[bucket] = own[bucket]! + calls;
+    }
+  }
+
+  rejected(id: number): void {
+    const at = id * Row.Words + Row.Rejected;
+    this.own[at] = this.own[at]! + 1;
+  }
+
+  failed(id: number): void {
+    const at = id * Row.Words + Row.Failed;
+    this.own[at] = this.own[at]! + 1;
+  }
+
+  /** Sums of all threads for one command. */
+  totals(id: number): CommandTotals {
+    const totals = new CommandTotals();
+    for (let thread = 0; thread < this.threadCount; thread++) {
+      const at = (thread * this.commandCount + id) * Row.Words;
+      totals.calls += this.all[at + Row.Calls]!;
+      totals.microseconds += this.all[at + Row.Microseconds]!;
+      totals.rejected += this.all[at + Row.Rejected]!;
+      totals.failed += this.all[at + Row.Failed]!;
+      for (let bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) {
+        totals.histogram[bucket] =
+          totals.histogram[bucket]! + this.all[at + Row.Histogram + bucket]!;
+      }
+    }
+    return totals;
+  }
+
+  /** Forgets everything; counts of other threads that are being written may survive by one. */
+  reset(): void {
+    this.all.fill(0);
+  }
+}
+
+/** The upper bound of a histogram bucket in microseconds. */
+export function bucketLimit(bucket: number): number {
+  return SMALLEST_US * 2 ** (bucket / 2);
+}
+
+function bucketOf(microseconds: number): number {
+  if (microseconds <= SMALLEST_US) return 0;
+  const bucket = Math.ceil(2 * Math.log2(microseconds / SMALLEST_US));
+  return bucket < HISTOGRAM_BUCKETS ? bucket : HISTOGRAM_BUCKETS - 1;
+}

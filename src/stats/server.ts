@@ -1,0 +1,281 @@
+// Counters of the whole server, in shared memory. A thread adds to its own block with plain stores;
+// whoever reads sums over all blocks and may see a moment ago. What belongs to the process (names of
+// error codes, the figures of the last second) stands before the blocks.
+//
+//   ┌──────────────────────────────┬─────────────────────┬──────────────────────┬──────────────┐
+//   │ shared: lock, error count,   │ names of errors:    │ block of thread 0:   │ … of         │
+//   │ peak memory, figures a second│ 128 × (length, text)│ counters, look-ups,  │ thread 1     │
+//   │                              │                     │ errors by code       │              │
+//   └──────────────────────────────┴─────────────────────┴──────────────────────┴──────────────┘
+
+import { assert } from '../base/assert.js';
+import { Lookup } from '../keyspace/keyspace.js';
+
+/** Things that are counted; a thread's own. */
+export const enum Counter {
+  ConnectionsReceived = 0,
+  ConnectionsRejected = 1,
+  InputBytes = 2,
+  OutputBytes = 3,
+  Reads = 4,
+  Writes = 5,
+  Evicted = 6,
+  EvictedClients = 7,
+  OutputLimitDisconnections = 8,
+  InputLimitDisconnections = 9,
+  ErrorReplies = 10,
+  AclDenied = 11,
+  UnexpectedErrors = 12,
+  ActiveExpireMs = 13,
+  ExpireTimeCapped = 14,
+  CpuUserUs = 15,
+  CpuSystemUs = 16,
+  Changes = 17,
+  EventLoopTurns = 18,
+  EventLoopUs = 19,
+  Count = 24,
+}
+
+/** Redis stops telling codes apart here: a script could invent any number of them. */
+const ERROR_CODES_MAX = 128;
+const ERROR_NAME_BYTES = 60;
+const ERROR_NAME_WORDS = 16;
+
+const enum Shared {
+  Lock = 0,
+  ErrorCount = 1,
+  /** Counts resets: threads forget what they know of error codes. */
+  Generation = 2,
+  // Doubles from here on, by word; all even.
+  PeakBytes = 4,
+  PeakMs = 6,
+  OperationsPerSecond = 8,
+  InputPerSecond = 10,
+  OutputPerSecond = 12,
+  Words = 32,
+}
+
+const ERROR_NAMES_AT = Shared.Words;
+const BLOCKS_AT = (Shared.Words + ERROR_CODES_MAX * ERROR_NAME_WORDS) >> 1;
+const ERRORS_AT = Counter.Count + Lookup.Words + 1;
+const BLOCK_DOUBLES = ERRORS_AT + ERROR_CODES_MAX;
+
+/** Seconds' figures are means of so many samples, as in Redis. */
+const SAMPLES = 16;
+
+export class ServerStats {
+  readonly buffer: SharedArrayBuffer;
+  /** Counters of this thread's Keyspace (Lookup). */
+  readonly lookups: Float64Array;
+  private readonly threadCount: number;
+  private readonly i32: Int32Array;
+  private readonly f64: Float64Array;
+  private readonly u8: Buffer;
+  /** This thread's block. */
+  private readonly own: Float64Array;
+  private readonly codes = new Map<string, number>();
+  private codesGeneration = 0;
+  private readonly operations = new Rate();
+  private readonly input = new Rate();
+  private readonly output = new Rate();
+
+  constructor(buffer: SharedArrayBuffer, threadCount: number, thread: number) {
+    this.buffer = buffer;
+    this.threadCount = threadCount;
+    this.i32 = new Int32Array(buffer);
+    this.f64 = new Float64Array(buffer);
+    this.u8 = Buffer.from(buffer);
+    this.own = this.f64.subarray(this.blockAt(thread), this.blockAt(thread + 1));
+    this.lookups = this.own.subarray(Counter.Count, Counter.Count + Lookup.Words);
+    assert(this.own.length === BLOCK_DOUBLES, 'the buffer holds a block for each thread');
+  }
+
+  static bytesFor(threadCount: number): number {
+    return (BLOCKS_AT + threadCount * BLOCK_DOUBLES) * 8;
+  }
+
+  // ---- counting -------------------------------------------------------------------------------
+
+  add(counter: Counter, amount: number): void {
+    this.own[counter] = this.own[counter]! + amount;
+  }
+
+  /** For figures that are measured, not counted: processor time of this thread. */
+  put(counter: Counter, value: number): void {
+    this.own[counter] = value;
+  }
+
+  /** An error reply left; `code` is its first word. */
+  errorReplied(code: string): void {
+    this.own[Counter.ErrorReplies] = this.own[Counter.ErrorReplies]! + 1;
+    const index = this.codeIndexOf(code);
+    if (index === -1) return;
+    this.own[ERRORS_AT + index] = this.own[ERRORS_AT + index]! + 1;
+  }
+
+  // ---- reading --------------------------------------------------------------------------------
+
+  total(counter: Counter): number {
+    return this.sum(counter);
+  }
+
+  /** The counter of one thread. */
+  of(thread: number, counter: Counter): number {
+    return this.f64[this.blockAt(thread) + counter]!;
+  }
+
+  lookup(which: Lookup): number {
+    return this.sum(Counter.Count + which);
+  }
+
+  /** Error replies by code, in the order of the codes' names. */
+  errors(): [code: string, count: number][] {
+    const count = Math.min(Atomics.load(this.i32, Shared.ErrorCount), ERROR_CODES_MAX);
+    const rows: [string, number][] = [];
+    for (let index = 0; index < count; index++) {
+      rows.push([this.readCode(index), this.sum(ERRORS_AT + index)]);
+    }
+    return rows.filter(([, total]) => total > 0).sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+
+  /** used_memory now: keeps the highest seen. */
+  notePeak(bytes: number, nowMs: number): void {
+    if (bytes <= this.f64[Shared.PeakBytes >> 1]!) return;
+    this.f64[Shared.PeakBytes >> 1] = bytes;
+    this.f64[Shared.PeakMs >> 1] = nowMs;
+  }
+
+  get peakBytes(): number {
+    return this.f64[Shared.PeakBytes >> 1]!;
+  }
+
+  get peakMs(): number {
+    return this.f64[Shared.PeakMs >> 1]!;
+  }
+
+  /** Called by the main thread ten times a second with the number of commands run so far. */
+  sample(nowMs: number, commands: number): void {
+    const { f64 } = this;
+    f64[Shared.OperationsPerSecond >> 1] = this.operations.next(nowMs, commands);
+    f64[Shared.InputPerSecond >> 1] = this.input.next(nowMs, this.total(Counter.InputBytes));
+    f64[Shared.OutputPerSecond >> 1] = this.output.next(nowMs, this.total(Counter.OutputBytes));
+  }
+
+  get operationsPerSecond(): number {
+    return this.f64[Shared.OperationsPerSecond >> 1]!;
+  }
+
+  get inputBytesPerSecond(): number {
+    return this.f64[Shared.InputPerSecond >> 1]!;
+  }
+
+  get outputBytesPerSecond(): number {
+    return this.f64[Shared.OutputPerSecond >> 1]!;
+  }
+
+  /** CONFIG RESETSTAT; counts of other threads that are being written may survive by one. */
+  reset(): void {
+    const kept = [Counter.CpuUserUs, Counter.CpuSystemUs, Counter.Changes];
+    for (let thread = 0; thread < this.threadCount; thread++) {
+      const at = this.blockAt(thread);
+      const values = kept.map((counter) => this.f64[at + counter]!);
+      this.f64.fill(0, at, at + BLOCK_DOUBLES);
+      kept.forEach((counter, index) => {
+        this.f64[at + counter] = values[index]!;
+      });
+    }
+    this.take();
+    this.i32[Shared.ErrorCount] = 0;
+    this.i32[Shared.Generation] = this.i32[Shared.Generation]! + 1;
+    this.release();
+  }
+
+  // ---- inside ---------------------------------------------------------------------------------
+
+  private sum(field: number): number {
+    let sum = 0;
+    for (let thread = 0; thread < this.threadCount; thread++) {
+      sum += this.f64[this.blockAt(thread) + field]!;
+    }
+    return sum;
+  }
+
+  private blockAt(thread: number): number {
+    return BLOCKS_AT + thread * BLOCK_DOUBLES;
+  }
+
+  /** The shared place of a code; -1 when there are too many. */
+  private codeIndexOf(code: string): number {
+    const generation = Atomics.load(this.i32, Shared.Generation);
+    if (generation !== this.codesGeneration) {
+      this.codes.clear();
+      this.codesGeneration = generation;
+    }
+    const known = this.codes.get(code);
+    if (known !== undefined) return known;
+    const index = this.enter(code.slice(0, ERROR_NAME_BYTES));
+    if (this.codes.size < ERROR_CODES_MAX * 2) this.codes.set(code, index);
+    return index;
+  }
+
+  private enter(code: string): number {
+    this.take();
+    const count = this.i32[Shared.ErrorCount]!;
+    let index = 0;
+    while (index < count && this.readCode(index) !== code) index++;
+    if (index === count) {
+      if (count < ERROR_CODES_MAX) {
+        this.writeCode(index, code);
+        Atomics.store(this.i32, Shared.ErrorCount, count + 1);
+      } else {
+        index = -1;
+      }
+    }
+    this.release();
+    return index;
+  }
+
+  private readCode(index: number): string {
+    const at = ERROR_NAMES_AT + index * ERROR_NAME_WORDS;
+    const start = (at + 1) * 4;
+    return this.u8.toString('latin1', start, start + this.i32[at]!);
+  }
+
+  private writeCode(index: number, code: string): void {
+    const at = ERROR_NAMES_AT + index * ERROR_NAME_WORDS;
+    this.i32[at] = this.u8.write(code, (at + 1) * 4, 'latin1');
+  }
+
+  private take(): void {
+    // A spin: the lock is held while a list of at most 128 short names is looked through.
+    while (Atomics.compareExchange(this.i32, Shared.Lock, 0, 1) !== 0);
+  }
+
+  private release(): void {
+    Atomics.store(this.i32, Shared.Lock, 0);
+  }
+}
+
+/** What a growing count gained a second, as a mean of the last samples. */
+class Rate {
+  private readonly samples = new Float64Array(SAMPLES);
+  private place = 0;
+  private lastMs = 0;
+  private lastCount = 0;
+
+  next(nowMs: number, count: number): number {
+    const passedMs = nowMs - this.lastMs;
+    if (passedMs <= 0) return this.mean();
+    // The first call has nothing to compare with; a reset count starts from zero.
+    const gained = this.lastMs === 0 ? 0 : Math.max(0, count - this.lastCount);
+    this.samples[this.place] = (gained * 1000) / passedMs;
+    this.place = (this.place + 1) % SAMPLES;
+    this.lastMs = nowMs;
+    this.lastCount = count;
+    return this.mean();
+  }
+
+  private mean(): number {
+    return this.samples.reduce((sum, sample) => sum + sample, 0) / SAMPLES;
+  }
+}

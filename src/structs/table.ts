@@ -1,0 +1,625 @@
+// A hash table of refs that grows by splitting segments, never as a whole (extendible hashing:
+// R. Fagin et al., 1979). The keyspace uses one per database; hashes and sets use the same.
+// The table stores refs and one-byte tags only: what a ref points to, its owner compares.
+//
+//   directory: 2^depth words          segment: 32 buckets of 64 bytes
+//   ┌───────────────────────────┐     ┌────────┬────────┬── … ──┬────────┐
+//   │ segment ref  │ its depth  │ ──▶ │ bucket │ bucket │       │ bucket │
+//   │ (256-byte    │ (low 5     │     └────────┴────────┴── … ──┴────────┘
+//   │  aligned)    │  bits)     │
+//   └───────────────────────────┘
+//
+//   bucket, one cache line:
+//    word 0 … 11                     12 … 14                  15
+//   ┌───────────────────────────────┬────────────────────────┬───────────┬────────┐
+//   │ 12 refs, 0 is empty           │ 12 tags of one byte,   │ overflow  │ epoch  │
+//   │                               │ 0 is empty             │ ref 28    │ 4 bits │
+//   └───────────────────────────────┴────────────────────────┴───────────┴────────┘
+//
+//   hash bits:  31 ……… 13  directory (from the top, `depth` of them) │ 12 … 5 tag │ 4 … 0 bucket
+//
+// A bucket that is full links overflow buckets. A segment whose overflow grows while it is more than
+// three quarters full is split in two by the next bit of the hash: about 300 entries are rehashed,
+// which bounds what one command pays for growth. Only the first bucket of a chain carries an epoch.
+
+import { assert } from '../base/assert.js';
+import { allocate, type BlockRef, release } from '../slab/alloc.js';
+import { NONE, type Ref, type Slab } from '../slab/slab.js';
+
+/** A table's three words, inside a root or a block of its owner. */
+export const enum TableRoot {
+  Directory = 0,
+  Depth = 1,
+  Count = 2,
+  Words = 3,
+}
+
+const enum Bucket {
+  Refs = 0,
+  Tags = 12,
+  Link = 15,
+  Words = 16,
+}
+
+export type BucketRef = Ref<'table bucket'>;
+
+const SLOTS = 12;
+const TAG_WORDS = 3;
+const BUCKETS_PER_SEGMENT = 32;
+const BUCKET_MASK = BUCKETS_PER_SEGMENT - 1;
+const BUCKET_SHIFT = 5;
+const BUCKET_BYTES = 64;
+const SEGMENT_BYTES = BUCKETS_PER_SEGMENT * BUCKET_BYTES;
+const TAG_SHIFT = 5;
+const TAG_MASK = 0xff;
+const TAG_EVERYWHERE = 0x01010101;
+const TAG_HIGH_BITS = 0x80808080 | 0;
+const LINK_MASK = 0x0fffffff;
+const EPOCH_SHIFT = 28;
+const DEPTH_MASK = 0x1f;
+
+/** Directory bits: what tag and bucket leave of a 32-bit hash. */
+const DEPTH_MAX = 19;
+const PREFIX_SHIFT = 32 - DEPTH_MAX;
+
+/** Entries from which a segment that needs another overflow bucket is split instead: 77 %. */
+const SPLIT_ENTRIES = 296;
+/** Two sibling segments with at most so many entries become one again. */
+const MERGE_ENTRIES = 144;
+
+/** Positions of a scan are below this: a prefix of DEPTH_MAX bits and a bucket. */
+export const SCAN_END = 2 ** (DEPTH_MAX + BUCKET_SHIFT);
+
+/** Does the thing at `ref` have the key u8[start, start + length)? */
+export type SameKey = (
+  slab: Slab,
+  ref: number,
+  u8: Uint8Array,
+  start: number,
+  length: number,
+) => boolean;
+
+/** The hash of the thing at `ref`. */
+export type HashOf = (slab: Slab, ref: number) => number;
+
+function tagOf(hash: number): number {
+  const tag = (hash >>> TAG_SHIFT) & TAG_MASK;
+  return tag === 0 ? 1 : tag;
+}
+
+/** First word of the bucket for `hash`, or 0 while the table has no segment. */
+export function bucketAt(slab: Slab, rootAt: number, hash: number): number {
+  const { i32 } = slab;
+  const directory = i32[rootAt + TableRoot.Directory]!;
+  if (directory === NONE) return 0;
+  const depth = i32[rootAt + TableRoot.Depth]!;
+  // A shift by 32 is a shift by 0 in JavaScript: two shifts make depth 0 right.
+  const entry = i32[(directory << 1) + ((hash >>> 1) >>> (31 - depth))]!;
+  return ((entry & ~DEPTH_MASK) << 1) + (hash & BUCKET_MASK) * Bucket.Words;
+}
+
+/** The ref in the chain at `bucket` (word index, not 0) whose key is the given one, or NONE. */
+export function findInBucket(
+  slab: Slab,
+  bucket: number,
+  hash: number,
+  isSame: SameKey,
+  u8: Uint8Array,
+  start: number,
+  length: number,
+): number {
+  const { i32 } = slab;
+  const pattern = Math.imul(tagOf(hash), TAG_EVERYWHERE);
+  for (;;) {
+    for (let word = 0; word < TAG_WORDS; word++) {
+      const differs = i32[bucket + Bucket.Tags + word]! ^ pattern;
+      // A byte of `hits` is 0x80 where the tag is equal (and rarely just above an equal one).
+      let hits = (differs - TAG_EVERYWHERE) & ~differs & TAG_HIGH_BITS;
+      while (hits !== 0) {
+        const lowest = hits & -hits;
+        const slot = (word << 2) + ((31 - Math.clz32(lowest)) >> 3);
+        const ref = i32[bucket + Bucket.Refs + slot]!;
+        if (ref !== NONE && isSame(slab, ref, u8, start, length)) return ref;
+        hits ^= lowest;
+      }
+    }
+    const link = i32[bucket + Bucket.Link]! & LINK_MASK;
+    if (link === NONE) return NONE;
+    bucket = link << 1;
+  }
+}
+
+/** Epoch of a first bucket: four bits, see Header.Epoch. */
+export function epochOf(slab: Slab, bucket: number): number {
+  return slab.i32[bucket + Bucket.Link]! >>> EPOCH_SHIFT;
+}
+
+export function setEpoch(slab: Slab, bucket: number, epoch: number): void {
+  const at = bucket + Bucket.Link;
+  slab.i32[at] = (slab.i32[at]! & LINK_MASK) | (epoch << EPOCH_SHIFT);
+}
+
+/** Calls `visit` for every ref in the chain of a first bucket. It may not change the table. */
+export function eachInBucket(
+  slab: Slab,
+  bucket: number,
+  visit: (slab: Slab, ref: number) => void,
+): void {
+  const { i32 } = slab;
+  for (;;) {
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const ref = i32[bucket + Bucket.Refs + slot]!;
+      if (ref !== NONE) visit(slab, ref);
+    }
+    const link = i32[bucket + Bucket.Link]! & LINK_MASK;
+    if (link === NONE) return;
+    bucket = link << 1;
+  }
+}
+
+/**
+ * Adds `ref`, which must not be there. The caller has reserved memory; growth that finds none is
+ * left for later (chains grow instead).
+ */
+export function insert(
+  slab: Slab,
+  rootAt: number,
+  hash: number,
+  ref: number,
+  hashOf: HashOf,
+  epoch: number,
+): void {
+  const { i32 } = slab;
+  if (i32[rootAt + TableRoot.Directory] === NONE) createTable(slab, rootAt, epoch);
+  let bucket = bucketAt(slab, rootAt, hash);
+  if (!putInChain(slab, bucket, hash, ref)) {
+    if (splitIfCrowded(slab, rootAt, hash, hashOf)) bucket = bucketAt(slab, rootAt, hash);
+    if (!putInChain(slab, bucket, hash, ref)) extendChain(slab, bucket, hash, ref);
+  }
+  i32[rootAt + TableRoot.Count] = i32[rootAt + TableRoot.Count]! + 1;
+}
+
+/** Puts `next` in the place of `previous`, which must be there. */
+export function replaceRef(
+  slab: Slab,
+  bucket: number,
+  previous: number,
+  next: number,
+): void {
+  const { i32 } = slab;
+  for (;;) {
+    for (let slot = 0; slot < SLOTS; slot++) {
+      if (i32[bucket + Bucket.Refs + slot] === previous) {
+        i32[bucket + Bucket.Refs + slot] = next;
+        return;
+      }
+    }
+    const link = i32[bucket + Bucket.Link]! & LINK_MASK;
+    assert(link !== NONE, 'a replaced ref stands in its bucket');
+    bucket = link << 1;
+  }
+}
+
+/** Takes `ref`, which must be there, out of the chain at `bucket`. */
+export function removeRef(slab: Slab, rootAt: number, bucket: number, ref: number): void {
+  const { i32, u8 } = slab;
+  let before = 0;
+  for (;;) {
+    let used = 0;
+    let found = -1;
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const here = i32[bucket + Bucket.Refs + slot]!;
+      if (here === NONE) continue;
+      if (here === ref) found = slot;
+      else used++;
+    }
+    const link = i32[bucket + Bucket.Link]! & LINK_MASK;
+    if (found !== -1) {
+      i32[bucket + Bucket.Refs + found] = NONE;
+      u8[((bucket + Bucket.Tags) << 2) + found] = 0;
+      i32[rootAt + TableRoot.Count] = i32[rootAt + TableRoot.Count]! - 1;
+      // An overflow bucket that became empty leaves the chain; the first bucket stays.
+      if (used === 0 && before !== 0) {
+        const at = before + Bucket.Link;
+        i32[at] = (i32[at]! & ~LINK_MASK) | link;
+        release(slab, (bucket >> 1) as BlockRef);
+      }
+      return;
+    }
+    assert(link !== NONE, 'a removed ref stands in its bucket');
+    before = bucket;
+    bucket = link << 1;
+  }
+}
+
+function putInChain(slab: Slab, bucket: number, hash: number, ref: number): boolean {
+  const { i32, u8 } = slab;
+  for (;;) {
+    for (let slot = 0; slot < SLOTS; slot++) {
+      if (i32[bucket + Bucket.Refs + slot] === NONE) {
+        i32[bucket + Bucket.Refs + slot] = ref;
+        u8[((bucket + Bucket.Tags) << 2) + slot] = tagOf(hash);
+        return true;
+      }
+    }
+    const link = i32[bucket + Bucket.Link]! & LINK_MASK;
+    if (link === NONE) return false;
+    bucket = link << 1;
+  }
+}
+
+function extendChain(slab: Slab, bucket: number, hash: number, ref: number): void {
+  const { i32 } = slab;
+  const added = allocate(slab, BUCKET_BYTES);
+  assert(added !== NONE, 'memory for an overflow bucket was reserved');
+  const at = added << 1;
+  i32.fill(0, at, at + Bucket.Words);
+  // Right behind the first bucket, so that the newest entries are met first.
+  const link = i32[bucket + Bucket.Link]!;
+  i32[at + Bucket.Link] = link & LINK_MASK;
+  i32[bucket + Bucket.Link] = (link & ~LINK_MASK) | added;
+  putInChain(slab, at, hash, ref);
+}
+
+function createTable(slab: Slab, rootAt: number, epoch: number): void {
+  const { i32 } = slab;
+  const directory = allocate(slab, 16);
+  const segment = createSegment(slab, epoch);
+  assert(directory !== NONE && segment !== NONE, 'memory for a table was reserved');
+  i32[directory << 1] = segment;
+  i32[rootAt + TableRoot.Directory] = directory;
+  i32[rootAt + TableRoot.Depth] = 0;
+}
+
+function createSegment(slab: Slab, epoch: number): number {
+  const { i32 } = slab;
+  const segment = allocate(slab, SEGMENT_BYTES);
+  if (segment === NONE) return NONE;
+  // Spans of this class start on a page and hold nothing but segments: the low bits are free.
+  assert((segment & DEPTH_MASK) === 0, 'a segment is aligned to 256 bytes');
+  const at = segment << 1;
+  i32.fill(0, at, at + BUCKETS_PER_SEGMENT * Bucket.Words);
+  if (epoch !== 0) {
+    for (let bucket = 0; bucket < BUCKETS_PER_SEGMENT; bucket++) {
+      i32[at + bucket * Bucket.Words + Bucket.Link] = epoch << EPOCH_SHIFT;
+    }
+  }
+  return segment;
+}
+
+/** Splits the segment for `hash` when it is crowded and memory allows. True when it was split. */
+function splitIfCrowded(slab: Slab, rootAt: number, hash: number, hashOf: HashOf): boolean {
+  const { i32 } = slab;
+  let depth = i32[rootAt + TableRoot.Depth]!;
+  let prefix = (hash >>> 1) >>> (31 - depth);
+  const entry = i32[(i32[rootAt + TableRoot.Directory]! << 1) + prefix]!;
+  const segment = entry & ~DEPTH_MASK;
+  const localDepth = entry & DEPTH_MASK;
+  if (localDepth >= DEPTH_MAX || countSegment(slab, segment) < SPLIT_ENTRIES) return false;
+  if (localDepth === depth) {
+    if (!doubleDirectory(slab, rootAt)) return false;
+    depth++;
+    prefix = (hash >>> 1) >>> (31 - depth);
+  }
+  const added = createSegment(slab, 0);
+  if (added === NONE) return false;
+  // The entries with the next bit set go to the new segment, which serves the upper half.
+  moveUpperHalf(slab, segment, added, 30 - localDepth, hashOf);
+  const directoryAt = i32[rootAt + TableRoot.Directory]! << 1;
+  const span = 1 << (depth - localDepth);
+  const first = prefix & ~(span - 1);
+  const half = span >> 1;
+  for (let index = 0; index < half; index++) {
+    i32[directoryAt + first + index] = segment | (localDepth + 1);
+    i32[directoryAt + first + half + index] = added | (localDepth + 1);
+  }
+  return true;
+}
+
+function countSegment(slab: Slab, segment: number): number {
+  let count = 0;
+  for (let bucket = 0; bucket < BUCKETS_PER_SEGMENT; bucket++) {
+    count += countChain(slab, (segment << 1) + bucket * Bucket.Words);
+  }
+  return count;
+}
+
+function countChain(slab: Slab, bucket: number): number {
+  const { i32 } = slab;
+  let count = 0;
+  for (;;) {
+    for (let slot = 0; slot < SLOTS; slot++) {
+      if (i32[bucket + Bucket.Refs + slot] !== NONE) count++;
+    }
+    const link = i32[bucket + Bucket.Link]! & LINK_MASK;
+    if (link === NONE) return count;
+    bucket = link << 1;
+  }
+}
+
+function doubleDirectory(slab: Slab, rootAt: number): boolean {
+  const { i32 } = slab;
+  const depth = i32[rootAt + TableRoot.Depth]!;
+  const words = 1 << depth;
+  const previous = i32[rootAt + TableRoot.Directory]!;
+  const next = allocate(slab, words * 8);
+  if (next === NONE) return false;
+  const from = previous << 1;
+  const to = next << 1;
+  for (let index = 0; index < words; index++) {
+    const entry = i32[from + index]!;
+    i32[to + 2 * index] = entry;
+    i32[to + 2 * index + 1] = entry;
+  }
+  release(slab, previous as BlockRef);
+  i32[rootAt + TableRoot.Directory] = next;
+  i32[rootAt + TableRoot.Depth] = depth + 1;
+  return true;
+}
+
+const SPLIT_LIMIT = 4096;
+const stayingRefs = new Int32Array(SPLIT_LIMIT);
+const stayingTags = new Uint8Array(SPLIT_LIMIT);
+
+/** Moves entries whose hash has `bit` set from each chain of `segment` to that of `target`. */
+function moveUpperHalf(
+  slab: Slab,
+  segment: number,
+  target: number,
+  bit: number,
+  hashOf: HashOf,
+): void {
+  const { i32, u8 } = slab;
+  for (let index = 0; index < BUCKETS_PER_SEGMENT; index++) {
+    const first = (segment << 1) + index * Bucket.Words;
+    const into = (target << 1) + index * Bucket.Words;
+    // The new bucket's epoch is the old one's: its entries are as old as they were.
+    i32[into + Bucket.Link] = i32[first + Bucket.Link]! & ~LINK_MASK;
+    let staying = 0;
+    let bucket = first;
+    for (;;) {
+      for (let slot = 0; slot < SLOTS; slot++) {
+        const ref = i32[bucket + Bucket.Refs + slot]!;
+        if (ref === NONE) continue;
+        const hash = hashOf(slab, ref);
+        if (((hash >>> bit) >>> 1) & 1) {
+          if (!putInChain(slab, into, hash, ref)) extendChain(slab, into, hash, ref);
+        } else {
+          assert(staying < SPLIT_LIMIT, 'a chain is shorter than the split scratch');
+          stayingRefs[staying] = ref;
+          stayingTags[staying] = u8[((bucket + Bucket.Tags) << 2) + slot]!;
+          staying++;
+        }
+      }
+      const link = i32[bucket + Bucket.Link]! & LINK_MASK;
+      if (link === NONE) break;
+      bucket = link << 1;
+    }
+    refill(slab, first, staying);
+  }
+}
+
+/** Rewrites the chain at `first` with the first `count` staying entries; frees emptied buckets. */
+function refill(slab: Slab, first: number, count: number): void {
+  const { i32, u8 } = slab;
+  let bucket = first;
+  let taken = 0;
+  for (;;) {
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const isUsed = taken < count;
+      i32[bucket + Bucket.Refs + slot] = isUsed ? stayingRefs[taken]! : NONE;
+      u8[((bucket + Bucket.Tags) << 2) + slot] = isUsed ? stayingTags[taken]! : 0;
+      if (isUsed) taken++;
+    }
+    const link = i32[bucket + Bucket.Link]! & LINK_MASK;
+    if (taken === count) {
+      i32[bucket + Bucket.Link] = i32[bucket + Bucket.Link]! & ~LINK_MASK;
+      releaseChain(slab, link);
+      return;
+    }
+    bucket = link << 1;
+  }
+}
+
+function releaseChain(slab: Slab, link: number): void {
+  while (link !== NONE) {
+    const next = slab.i32[(link << 1) + Bucket.Link]! & LINK_MASK;
+    release(slab, link as BlockRef);
+    link = next;
+  }
+}
+
+/**
+ * One step of shrinking, for the owner's upkeep: looks at the segment at directory place `place`,
+ * merges it with its sibling when both together are sparse, halves the directory when nothing needs
+ * its last bit. Returns the next place, 0 when the round is over.
+ */
+export function shrinkStep(slab: Slab, rootAt: number, place: number): number {
+  const { i32 } = slab;
+  const directory = i32[rootAt + TableRoot.Directory]!;
+  if (directory === NONE) return 0;
+  if (i32[rootAt + TableRoot.Count] === 0) {
+    freeTable(slab, rootAt);
+    return 0;
+  }
+  const depth = i32[rootAt + TableRoot.Depth]!;
+  if (place >= 1 << depth) {
+    halveDirectory(slab, rootAt);
+    return 0;
+  }
+  const directoryAt = directory << 1;
+  const entry = i32[directoryAt + place]!;
+  const localDepth = entry & DEPTH_MASK;
+  const span = 1 << (depth - localDepth);
+  const first = place & ~(span - 1);
+  if (localDepth === 0) return 1 << depth;
+  const isLower = (first & span) === 0;
+  const sibling = i32[directoryAt + (isLower ? first + span : first - span)]!;
+  if (!isLower || (sibling & DEPTH_MASK) !== localDepth) return first + span;
+  const lower = entry & ~DEPTH_MASK;
+  const upper = sibling & ~DEPTH_MASK;
+  if (countSegment(slab, lower) + countSegment(slab, upper) > MERGE_ENTRIES) return first + 2 * span;
+  if (!mergeSegments(slab, lower, upper)) return first + 2 * span;
+  for (let index = 0; index < 2 * span; index++) {
+    i32[directoryAt + first + index] = lower | (localDepth - 1);
+  }
+  return first;
+}
+
+/** Moves all of `upper` into `lower`; false when their epochs differ (a snapshot is walking). */
+function mergeSegments(slab: Slab, lower: number, upper: number): boolean {
+  for (let index = 0; index < BUCKETS_PER_SEGMENT; index++) {
+    const offset = index * Bucket.Words;
+    if (epochOf(slab, (lower << 1) + offset) !== epochOf(slab, (upper << 1) + offset)) return false;
+  }
+  const { i32, u8 } = slab;
+  for (let index = 0; index < BUCKETS_PER_SEGMENT; index++) {
+    const into = (lower << 1) + index * Bucket.Words;
+    let bucket = (upper << 1) + index * Bucket.Words;
+    for (;;) {
+      for (let slot = 0; slot < SLOTS; slot++) {
+        const ref = i32[bucket + Bucket.Refs + slot]!;
+        if (ref === NONE) continue;
+        const hash = u8[((bucket + Bucket.Tags) << 2) + slot]! << TAG_SHIFT;
+        if (!putInChain(slab, into, hash, ref)) extendChain(slab, into, hash, ref);
+      }
+      const link = i32[bucket + Bucket.Link]! & LINK_MASK;
+      if (link === NONE) break;
+      bucket = link << 1;
+    }
+    releaseChain(slab, i32[(upper << 1) + index * Bucket.Words + Bucket.Link]! & LINK_MASK);
+  }
+  release(slab, upper as BlockRef);
+  return true;
+}
+
+function halveDirectory(slab: Slab, rootAt: number): void {
+  const { i32 } = slab;
+  const depth = i32[rootAt + TableRoot.Depth]!;
+  if (depth === 0) return;
+  const from = i32[rootAt + TableRoot.Directory]! << 1;
+  const words = 1 << (depth - 1);
+  for (let index = 0; index < words; index++) {
+    if ((i32[from + 2 * index]! & DEPTH_MASK) === depth) return;
+  }
+  const next = allocate(slab, words * 4);
+  if (next === NONE) return;
+  for (let index = 0; index < words; index++) i32[(next << 1) + index] = i32[from + 2 * index]!;
+  release(slab, i32[rootAt + TableRoot.Directory]! as BlockRef);
+  i32[rootAt + TableRoot.Directory] = next;
+  i32[rootAt + TableRoot.Depth] = depth - 1;
+}
+
+/** Frees directory, segments and chains. What the refs point to is the caller's to free. */
+export function freeTable(slab: Slab, rootAt: number): void {
+  const { i32 } = slab;
+  const directory = i32[rootAt + TableRoot.Directory]!;
+  if (directory === NONE) return;
+  const depth = i32[rootAt + TableRoot.Depth]!;
+  for (let place = 0; place < 1 << depth; ) {
+    const entry = i32[(directory << 1) + place]!;
+    const segment = entry & ~DEPTH_MASK;
+    for (let bucket = 0; bucket < BUCKETS_PER_SEGMENT; bucket++) {
+      const at = (segment << 1) + bucket * Bucket.Words;
+      releaseChain(slab, i32[at + Bucket.Link]! & LINK_MASK);
+    }
+    release(slab, segment as BlockRef);
+    place += 1 << (depth - (entry & DEPTH_MASK));
+  }
+  release(slab, directory as BlockRef);
+  i32[rootAt + TableRoot.Directory] = NONE;
+  i32[rootAt + TableRoot.Depth] = 0;
+  i32[rootAt + TableRoot.Count] = 0;
+}
+
+/** First word of the bucket at a scan position, or 0 when the table is empty. */
+export function bucketAtPosition(slab: Slab, rootAt: number, position: number): number {
+  // A position is made of hash bits: it finds its bucket as a hash would.
+  const prefix = position >>> BUCKET_SHIFT;
+  return bucketAt(slab, rootAt, (prefix << PREFIX_SHIFT) | (position & BUCKET_MASK));
+}
+
+/**
+ * The position behind `position`, SCAN_END after the last. Segments cover contiguous ranges of hash
+ * prefixes, and a bucket keeps its number when its segment splits or merges: so a scan meets every
+ * entry that is there from its beginning to its end, and some of them twice.
+ */
+export function nextPosition(slab: Slab, rootAt: number, position: number): number {
+  if ((position & BUCKET_MASK) !== BUCKET_MASK) return position + 1;
+  const { i32 } = slab;
+  const directory = i32[rootAt + TableRoot.Directory]!;
+  if (directory === NONE) return SCAN_END;
+  const depth = i32[rootAt + TableRoot.Depth]!;
+  const prefix = position >>> BUCKET_SHIFT;
+  const entry = i32[(directory << 1) + (prefix >>> (DEPTH_MAX - depth))]!;
+  const span = 2 ** (DEPTH_MAX - (entry & DEPTH_MASK));
+  return (Math.floor(prefix / span) + 1) * span * BUCKETS_PER_SEGMENT;
+}
+
+/** A ref drawn with `draw` (uniform below its argument), or NONE for an empty table. */
+export function randomRef(slab: Slab, rootAt: number, draw: (below: number) => number): number {
+  if (slab.i32[rootAt + TableRoot.Count] === 0) return NONE;
+  for (;;) {
+    // A bucket by chance, then an entry of it by chance: fair enough for RANDOMKEY and eviction,
+    // like Redis's own choice by bucket.
+    const bucket = bucketAtPosition(slab, rootAt, draw(SCAN_END));
+    const count = countChain(slab, bucket);
+    if (count !== 0) return refInChain(slab, bucket, draw(count));
+  }
+}
+
+function refInChain(slab: Slab, bucket: number, index: number): number {
+  const { i32 } = slab;
+  for (;;) {
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const ref = i32[bucket + Bucket.Refs + slot]!;
+      if (ref !== NONE && index-- === 0) return ref;
+    }
+    bucket = (i32[bucket + Bucket.Link]! & LINK_MASK) << 1;
+  }
+}
+
+/** Walks the whole table and asserts its invariants. Returns how many entries it holds. */
+export function checkTable(slab: Slab, rootAt: number, hashOf: HashOf): number {
+  const { i32, u8 } = slab;
+  const directory = i32[rootAt + TableRoot.Directory]!;
+  if (directory === NONE) {
+    assert(i32[rootAt + TableRoot.Count] === 0, 'a table without directory is empty');
+    return 0;
+  }
+  const depth = i32[rootAt + TableRoot.Depth]!;
+  let count = 0;
+  for (let place = 0; place < 1 << depth; ) {
+    const entry = i32[(directory << 1) + place]!;
+    const localDepth = entry & DEPTH_MASK;
+    assert(localDepth <= depth, 'a segment is not deeper than its directory');
+    const span = 1 << (depth - localDepth);
+    assert((place & (span - 1)) === 0, 'a segment starts where its prefix starts');
+    for (let index = 0; index < span; index++) {
+      assert(i32[(directory << 1) + place + index] === entry, 'a segment fills its range');
+    }
+    for (let index = 0; index < BUCKETS_PER_SEGMENT; index++) {
+      let bucket = ((entry & ~DEPTH_MASK) << 1) + index * Bucket.Words;
+      for (;;) {
+        for (let slot = 0; slot < SLOTS; slot++) {
+          const ref = i32[bucket + Bucket.Refs + slot]!;
+          const tag = u8[((bucket + Bucket.Tags) << 2) + slot]!;
+          assert((ref === NONE) === (tag === 0), 'a tag stands beside every ref');
+          if (ref === NONE) continue;
+          const hash = hashOf(slab, ref);
+          assert(tagOf(hash) === tag, 'a tag is of its ref');
+          assert((hash & BUCKET_MASK) === index, 'a ref stands in its bucket');
+          assert((hash >>> 1) >>> (31 - depth) >= place, 'a ref stands in its segment');
+          assert((hash >>> 1) >>> (31 - depth) < place + span, 'a ref stands in its segment');
+          count++;
+        }
+        const link = i32[bucket + Bucket.Link]! & LINK_MASK;
+        if (link === NONE) break;
+        bucket = link << 1;
+      }
+    }
+    place += span;
+  }
+  assert(count === i32[rootAt + TableRoot.Count], 'the count is of what is there');
+  return count;
+}

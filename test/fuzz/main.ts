@@ -1,0 +1,31 @@
+// npm run fuzz -- <name> [--seed n] [--steps n]: runs one target until it fails or is stopped; with
+// a seed, once. Without a name it lists the targets.
+
+import { parseArgs } from 'node:util';
+import { findTargets, fuzz, repeatLine } from './runner.js';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { seed: { type: 'string' }, steps: { type: 'string' }, runs: { type: 'string' } },
+});
+const targets = await findTargets();
+const target = targets.get(positionals[0] ?? '');
+
+if (target === undefined) {
+  console.log('usage: npm run fuzz -- <name> [--seed n] [--steps n] [--runs n]\n');
+  for (const { name, about } of targets.values()) console.log(`  ${name.padEnd(16)}${about}`);
+  process.exitCode = positionals.length === 0 ? 0 : 2;
+} else {
+  const failure = await fuzz(target, {
+    ...(values.seed === undefined ? {} : { seed: Number(values.seed) }),
+    ...(values.steps === undefined ? {} : { steps: Number(values.steps) }),
+    ...(values.runs === undefined ? {} : { runs: Number(values.runs) }),
+    told: (line) => console.log(line),
+  });
+  if (failure !== undefined) {
+    for (const note of failure.notes) console.error(`  ${note}`);
+    console.error(failure.error);
+    console.error(`\nrepeat: ${repeatLine(target, failure)}`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,51 @@
+// What the oracle takes for the same answer, and what not.
+
+import { describe, expect, it } from 'vitest';
+import { agree } from './compare.js';
+import { compareVersions, episodeSteps } from './differential.js';
+
+const bytes = (text: string): Buffer => Buffer.from(text.replaceAll('|', '\r\n'), 'latin1');
+
+describe('two replies agree', () => {
+  it('when their bytes are the same', () => {
+    expect(agree(['GET', 'a'], bytes('$1|x|'), bytes('$1|x|'))).toBe(true);
+    expect(agree(['GET', 'a'], bytes('$1|x|'), bytes('$1|y|'))).toBe(false);
+    expect(agree(['GET', 'a'], bytes('$-1|'), bytes('*-1|'))).toBe(false);
+  });
+
+  it('in any order where a command has none', () => {
+    const [left, right] = [bytes('*2|$1|a|$1|b|'), bytes('*2|$1|b|$1|a|')];
+    expect(agree(['KEYS', '*'], left, right)).toBe(true);
+    expect(agree(['MGET', 'a', 'b'], left, right)).toBe(false);
+    expect(agree(['keys', '*'], left, bytes('*2|$1|b|$1|b|'))).toBe(false);
+  });
+
+  it('when times are near, but a missing key is near to nothing', () => {
+    expect(agree(['PTTL', 'a'], bytes(':10000|'), bytes(':10400|'))).toBe(true);
+    expect(agree(['PTTL', 'a'], bytes(':10000|'), bytes(':90000|'))).toBe(false);
+    expect(agree(['TTL', 'a'], bytes(':-1|'), bytes(':-2|'))).toBe(false);
+    expect(agree(['TTL', 'a'], bytes(':-1|'), bytes(':1|'))).toBe(false);
+  });
+
+  it('by their type alone where the answer is the server’s own', () => {
+    expect(agree(['OBJECT', 'IDLETIME', 'a'], bytes(':1|'), bytes(':9|'))).toBe(true);
+    expect(agree(['OBJECT', 'ENCODING', 'a'], bytes('$1|a|'), bytes('$1|b|'))).toBe(false);
+    expect(agree(['MEMORY', 'USAGE', 'a'], bytes(':56|'), bytes('$-1|'))).toBe(false);
+  });
+});
+
+describe('a stream', () => {
+  it('is the same for the same seed and another for another', () => {
+    expect(episodeSteps(1, 0, 500)).toEqual(episodeSteps(1, 0, 500));
+    expect(episodeSteps(1, 0, 500)).not.toEqual(episodeSteps(1, 1, 500));
+    expect(episodeSteps(1, 0, 500)).not.toEqual(episodeSteps(2, 0, 500));
+  });
+});
+
+describe('versions', () => {
+  it('are ordered by major and minor number', () => {
+    expect(compareVersions('7.0.15', '7.2.6')).toBeLessThan(0);
+    expect(compareVersions('7.2.0', '7.2.6')).toBe(0);
+    expect(compareVersions('8.0.0', '7.4.1')).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,115 @@
+// One executing thread without a server around it: slabs, keyspace, table and runner in this process,
+// commands in, reply bytes out. For tests of commands and for fuzzers.
+
+import { ManualClock } from '../../src/base/clock.js';
+import { drawHashKey, setHashKey } from '../../src/base/hash.js';
+import { Slices } from '../../src/base/slices.js';
+import type { CommandSpec } from '../../src/dispatch/define.js';
+import { Effects, type RecordSink } from '../../src/dispatch/effects.js';
+import { Runner } from '../../src/dispatch/run.js';
+import type { ServerDoor } from '../../src/dispatch/server-door.js';
+import { Session } from '../../src/dispatch/session.js';
+import { CommandTable } from '../../src/dispatch/table.js';
+import { Keyspace, Lookup } from '../../src/keyspace/keyspace.js';
+import { GrowingEdge, Reply } from '../../src/resp/write.js';
+import { formatSlab } from '../../src/slab/alloc.js';
+import { holderOf } from '../../src/slab/lock.js';
+import { Slab } from '../../src/slab/slab.js';
+
+export interface EngineOptions {
+  readonly specs: readonly CommandSpec[];
+  readonly partitions?: number;
+  readonly partitionBytes?: number;
+  readonly databases?: number;
+  readonly sink?: RecordSink;
+  /** What handlers may ask of the server; everything else throws. */
+  readonly server?: Partial<ServerDoor>;
+}
+
+export class Engine {
+  readonly clock = new ManualClock(1_700_000_000_000);
+  readonly slabs: readonly Slab[];
+  readonly keyspace: Keyspace;
+  readonly runner: Runner;
+  readonly session: Session;
+  readonly effects: Effects;
+  private readonly reply: Reply;
+
+  constructor(options: EngineOptions) {
+    const partitions = options.partitions ?? 4;
+    const databases = options.databases ?? 16;
+    setHashKey(drawHashKey());
+    this.slabs = Array.from({ length: partitions }, (_, index) => {
+      const bytes = options.partitionBytes ?? 64 * 1024 * 1024;
+      const slab = new Slab(index, new SharedArrayBuffer(bytes));
+      formatSlab(slab, databases);
+      return slab;
+    });
+    this.keyspace = new Keyspace(this.slabs, databases, new Float64Array(Lookup.Words));
+    const table = new CommandTable(options.specs);
+    const noSink: RecordSink = { isOn: false, append() {} };
+    this.effects = new Effects(options.sink ?? noSink, { classes: 0, notify() {} });
+    this.keyspace.sinks.expired = (_partition, database, u8, start, length) =>
+      this.effects.recordRemoval(database, u8, start, length);
+    this.session = this.openSession(1);
+    this.reply = new Reply(new Uint8Array(new ArrayBuffer(4096)), new GrowingEdge());
+    this.runner = new Runner({
+      keyspace: this.keyspace,
+      table,
+      effects: this.effects,
+      server: serverDoor(table, options.server ?? {}),
+      clock: this.clock,
+      self: holderOf(0),
+      session: this.session,
+      args: new Slices(),
+      reply: this.reply,
+    });
+  }
+
+  openSession(id: number): Session {
+    return new Session({
+      id,
+      edge: { wake() {} },
+      slot: id,
+      address: '127.0.0.1:1',
+      localAddress: '127.0.0.1:2',
+      fd: -1,
+      createdMs: this.clock.nowMs(),
+    });
+  }
+
+  /** Runs one command; its reply as latin1 text of the protocol's bytes. */
+  run(...words: readonly (string | Uint8Array)[]): string {
+    return this.runFor(this.session, ...words);
+  }
+
+  runFor(session: Session, ...words: readonly (string | Uint8Array)[]): string {
+    this.reply.at = 0;
+    this.reply.protocol = session.protocol;
+    this.runner.readClock();
+    this.runner.run(session, Slices.of(...words), this.reply);
+    return Buffer.from(this.reply.u8.slice(0, this.reply.at)).toString('latin1');
+  }
+}
+
+function serverDoor(table: CommandTable, given: Partial<ServerDoor>): ServerDoor {
+  const base: Partial<ServerDoor> = {
+    table,
+    threadIndex: 0,
+    commandStats: {
+      called() {},
+      rejected() {},
+      failed() {},
+    } as unknown as ServerDoor['commandStats'],
+    slowlog: { record() {} } as unknown as ServerDoor['slowlog'],
+    stats: { errorReplied() {} } as unknown as ServerDoor['stats'],
+    ...given,
+  };
+  return new Proxy(base as ServerDoor, {
+    get(target, name) {
+      const value = target[name as keyof ServerDoor];
+      if (value === undefined) throw new Error(`this engine has no server.${String(name)}`);
+      return value;
+    },
+  });
+}

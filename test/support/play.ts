@@ -1,0 +1,167 @@
+// Turns a transcript into vitest tests: one `describe` per way, one `it` per section. Servers are
+// shared by the ways of one file that want the same shape.
+
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import { Client } from './client.js';
+import { commandOf, kindOf, type Server, type ServerKind, startServer } from './server.js';
+import {
+  isPipelined,
+  playSection,
+  readTranscript,
+  reasonToSkip,
+  type Section,
+} from './transcript.js';
+import { adapted, engine, type InProcess, type Way, waysToRun } from './ways.js';
+
+export interface PlayOptions {
+  /** Further server arguments for this file: '--requirepass', 'secret'. */
+  readonly args?: readonly string[];
+}
+
+/** Declares the tests of the transcript file at `file` in all ways. */
+export function playTranscript(file: URL, options: PlayOptions = {}): void {
+  const transcript = readTranscript(file);
+  const kind = kindUnderTest();
+  const ways = waysToRun().flatMap((way) => adapted(way, kind) ?? []);
+  const servers = new Servers(options);
+  afterAll(() => servers.stop());
+
+  for (const [index, way] of ways.entries()) {
+    describe(`${transcript.name} · ${way.name}`, () => {
+      let place: Place | null = null;
+      beforeAll(async () => {
+        place = await servers.placeFor(way);
+      });
+      for (const section of transcript.sections) {
+        it(section.title, async (context) => {
+          if (place === null) return context.skip('no engine runs inside this process');
+          const reason =
+            reasonToSkip(section, way, kind, index === 0) ?? (await place.missing(section));
+          if (reason !== undefined) return context.skip(reason);
+          const isTogether = isPipelined(section, way, kind);
+          await playAt(place, section, { ...way, isPipelined: isTogether }, transcript.name);
+        });
+      }
+    });
+  }
+}
+
+async function playAt(place: Place, section: Section, way: Way, name: string): Promise<void> {
+  try {
+    await playSection(section, { way, open: () => place.open(way) }, name);
+  } catch (error) {
+    const report = place.report();
+    if (report === '') throw error;
+    throw new Error(`${(error as Error).message}\n${report}`, { cause: error });
+  }
+}
+
+function kindUnderTest(): ServerKind {
+  try {
+    return kindOf(commandOf());
+  } catch {
+    return 'flagstone';
+  }
+}
+
+/** Where sections are played: a server, or an engine in this process. */
+abstract class Place {
+  private readonly known = new Map<string, boolean>();
+
+  abstract open(way: Way): Promise<Client>;
+  /** What a failure should show besides the wrong line. */
+  abstract report(): string;
+  abstract stop(): Promise<void>;
+
+  /** Names the first command that the section needs and the server lacks. */
+  async missing(section: Section): Promise<string | undefined> {
+    for (const name of section.requires) {
+      if (!(await this.knows(name))) return `the server has no ${name} yet`;
+    }
+    return undefined;
+  }
+
+  private async knows(name: string): Promise<boolean> {
+    const known = this.known.get(name);
+    if (known !== undefined) return known;
+    const client = await this.open({ delivery: 'whole' } as Way);
+    // An unknown command says so whatever its arguments are.
+    const reply = await client.command(name);
+    client.close();
+    const isKnown = !(reply.type === 'error' && reply.value.startsWith('ERR unknown command'));
+    this.known.set(name, isKnown);
+    return isKnown;
+  }
+}
+
+class ServerPlace extends Place {
+  constructor(private readonly server: Server) {
+    super();
+  }
+
+  override open(way: Way): Promise<Client> {
+    return this.server.connect({ delivery: way.delivery });
+  }
+
+  override report(): string {
+    return this.server.isRunning ? '' : this.server.report();
+  }
+
+  override async stop(): Promise<void> {
+    await this.server.stop();
+  }
+}
+
+class EnginePlace extends Place {
+  constructor(private readonly inProcess: InProcess) {
+    super();
+  }
+
+  override async open(way: Way): Promise<Client> {
+    const session = this.inProcess.open();
+    const client = new Client(way.delivery);
+    client.attach({
+      write: (bytes) => {
+        session.feed(bytes);
+        const answer = session.output();
+        if (answer.length > 0) client.events.received(answer);
+      },
+      settle: async () => {},
+      close: () => session.close?.(),
+    });
+    return client;
+  }
+
+  override report(): string {
+    return '';
+  }
+
+  override async stop(): Promise<void> {
+    this.inProcess.stop?.();
+  }
+}
+
+class Servers {
+  private readonly places = new Map<string, Promise<Place>>();
+
+  constructor(private readonly options: PlayOptions) {}
+
+  /** The place for a way; null when it needs an engine and there is none. */
+  async placeFor(way: Way): Promise<Place | null> {
+    if (way.place === 'in process' && engine.start === null) return null;
+    const key = way.place === 'tcp' ? JSON.stringify(way.server) : 'in process';
+    const place = this.places.get(key) ?? this.start(way);
+    this.places.set(key, place);
+    return place;
+  }
+
+  async stop(): Promise<void> {
+    for (const place of this.places.values()) await (await place).stop();
+  }
+
+  private async start(way: Way): Promise<Place> {
+    if (way.place === 'in process') return new EnginePlace(await engine.start!());
+    const args = this.options.args ?? [];
+    return new ServerPlace(await startServer({ ...way.server, args }));
+  }
+}

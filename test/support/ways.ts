@@ -1,0 +1,105 @@
+// The ways in which one transcript is executed. A new way is a row here and serves every
+// transcript; no test is ever copied for it.
+
+import type { Delivery } from './client.js';
+import type { ServerKind, ServerOptions } from './server.js';
+
+/** One connection to an engine in this process: bytes in, bytes out, no socket and no thread. */
+export interface InProcessSession {
+  feed(bytes: Uint8Array): void;
+  /** What the engine answered since the last call. Empty when there is nothing. */
+  output(): Uint8Array;
+  close?(): void;
+}
+
+/** The whole server without its edges. One per way: its keyspace is not shared. */
+export interface InProcess {
+  open(): InProcessSession;
+  stop?(): void;
+}
+
+/** Set by whoever can build an engine in this process; while null, in-process ways are skipped. */
+export const engine: { start: (() => InProcess | Promise<InProcess>) | null } = { start: null };
+
+export type ServerShape = Pick<ServerOptions, 'threads' | 'partitions' | 'transport'>;
+
+export interface Way {
+  readonly name: string;
+  readonly protocol: 2 | 3;
+  readonly delivery: Delivery;
+  /** Commands of one connection are sent together before the first reply is read. */
+  readonly isPipelined: boolean;
+  readonly place: 'tcp' | 'in process';
+  readonly server: ServerShape;
+}
+
+const CHUNK_SEED = 20_240_611;
+
+type Manner = Pick<Way, 'delivery' | 'isPipelined'> & { readonly manner: string };
+
+const MANNERS: readonly Manner[] = [
+  { manner: 'whole', delivery: 'whole', isPipelined: false },
+  { manner: 'byte by byte', delivery: 'bytes', isPipelined: false },
+  { manner: 'random pieces', delivery: { chunkSeed: CHUNK_SEED }, isPipelined: true },
+  { manner: 'pipelined', delivery: 'whole', isPipelined: true },
+];
+
+/** Every test run plays these, so they are a spread over the grid and not the grid. */
+export const FAST_WAYS: readonly Way[] = [
+  tcp('whole', 2, {}),
+  tcp('whole', 3, {}),
+  tcp('byte by byte', 2, {}),
+  tcp('pipelined', 3, { threads: 2, partitions: 8 }),
+  tcp('random pieces', 2, { threads: 1, partitions: 1, transport: 'node' }),
+  inProcess('whole', 2),
+  inProcess('pipelined', 3),
+];
+
+/** Every combination; FLAGSTONE_WAYS=all runs it. */
+export const ALL_WAYS: readonly Way[] = [
+  ...FAST_WAYS,
+  ...shapes().flatMap((server) =>
+    MANNERS.flatMap(({ manner }) => [tcp(manner, 2, server), tcp(manner, 3, server)]),
+  ),
+  ...MANNERS.flatMap(({ manner }) => [inProcess(manner, 2), inProcess(manner, 3)]),
+];
+
+/** The ways to run now: FLAGSTONE_WAYS is `all`, or a part of the names wanted, or unset. */
+export function waysToRun(wanted = process.env.FLAGSTONE_WAYS): readonly Way[] {
+  if (wanted === undefined || wanted === '' || wanted === 'fast') return FAST_WAYS;
+  const unique = [...new Map(ALL_WAYS.map((way) => [way.name, way])).values()];
+  return wanted === 'all' ? unique : unique.filter((way) => way.name.includes(wanted));
+}
+
+/** The way as it applies to a server of this kind; undefined where it does not. */
+export function adapted(way: Way, kind: ServerKind): Way | undefined {
+  if (kind === 'flagstone') return way;
+  if (way.place === 'in process') return undefined;
+  // A real redis has no such options. The fast ways still run there, with other manners.
+  return FAST_WAYS.includes(way) ? { ...way, server: {} } : undefined;
+}
+
+function tcp(mannerName: string, protocol: 2 | 3, server: ServerShape): Way {
+  const { manner, ...rest } = MANNERS.find((row) => row.manner === mannerName)!;
+  const words = [`TCP, ${manner}, RESP${protocol}`];
+  if (server.threads !== undefined) words.push(`threads ${server.threads}`);
+  if (server.partitions !== undefined) words.push(`partitions ${server.partitions}`);
+  if (server.transport !== undefined) words.push(`transport ${server.transport}`);
+  return { name: words.join(', '), protocol, ...rest, place: 'tcp', server };
+}
+
+function inProcess(mannerName: string, protocol: 2 | 3): Way {
+  const { manner, ...rest } = MANNERS.find((row) => row.manner === mannerName)!;
+  const name = `in process, ${manner}, RESP${protocol}`;
+  return { name, protocol, ...rest, place: 'in process', server: {} };
+}
+
+function shapes(): ServerShape[] {
+  const list: ServerShape[] = [];
+  for (const transport of ['native', 'node'] as const) {
+    for (const threads of [1, 2, 8]) {
+      for (const partitions of [1, 2, 8]) list.push({ threads, partitions, transport });
+    }
+  }
+  return list;
+}
