@@ -22,7 +22,7 @@ const LETTER_E = 0x65;
 const LETTER_X = 0x78;
 
 const TWO_32 = 4294967296;
-const TWO_62 = 4611686018427387904;
+const TWO_62 = 2 ** 62;
 
 const WORD_INF = bytesOf('inf');
 const WORD_INFINITY = bytesOf('infinity');

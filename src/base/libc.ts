@@ -130,7 +130,8 @@ const SOCKET_STREAM = 1;
 const RESOURCE_OPEN_FILES = 7;
 const BACKLOG_MAX = 1 << 20;
 const AFFINITY_BYTES = 128; // 1024 processors: what glibc's cpu_set_t holds
-const PAGE_BYTES = 4096; // the smallest page of any ABI below; the kernel refuses what larger pages forbid
+// The smallest page of the ABIs below: where pages are larger, the kernel refuses the rest.
+const PAGE_BYTES = 4096;
 const RETRIES_MAX = 1000; // of a call that signals interrupt; more is a fault elsewhere
 
 // The kernel lays out epoll_event without padding on x86-64 alone.
@@ -283,7 +284,8 @@ function areaAt(offset: number): number {
 export function addressOf(view: Uint8Array | Int32Array | SharedArrayBuffer): number {
   const bytes = view instanceof SharedArrayBuffer ? new Uint8Array(view, 0) : view;
   assert(bytes.byteLength > 0, 'an empty view has no address');
-  // A small typed array may live inside V8's heap, which moves things, until its buffer is asked for.
+  // A small typed array may live inside V8's heap, which moves things, until its buffer is asked
+  // for.
   assert(bytes.buffer.byteLength > 0, 'a detached view has no address');
   const address = Number((calls ?? loadCalls()).address(bytes));
   assert(Number.isSafeInteger(address) && address > 0, 'an address that a number cannot hold');
@@ -524,8 +526,8 @@ export function accept(fd: number): number {
 }
 
 /**
- * The other end as CLIENT LIST prints it: 'ip:port', '[ip]:port', or 'path:0' with the path that the
- * server listens on; '?:0' once the peer is gone.
+ * The other end as CLIENT LIST prints it: 'ip:port', '[ip]:port', or 'path:0' with the path that
+ * the server listens on; '?:0' once the peer is gone.
  */
 export function peerName(fd: number): string {
   return nameOf(fd, 'peer');
@@ -591,7 +593,7 @@ export function shutdown(fd: number, how: ShutdownSide): number {
   return checked((calls ?? loadCalls()).shutdown(fd, how));
 }
 
-/** Gives the descriptor back. Never retried: after EINTR it is closed, and may be somebody's again. */
+/** Gives the descriptor back. Never retried: after EINTR it is closed, and may be in use again. */
 export function close(fd: number): number {
   assert(fd >= 0, 'close needs a descriptor');
   const libc = calls ?? loadCalls();

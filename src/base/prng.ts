@@ -2,8 +2,8 @@
 // number; the server seeds it from the system's entropy. Not for secrets: those come from
 // node:crypto directly.
 //
-// xoshiro128** (Blackman and Vigna): four 32-bit words, period 2^128 - 1, only shifts, rotations and
-// 32-bit multiplications, so nothing leaves int32 and nothing is allocated.
+// xoshiro128** (Blackman and Vigna): four 32-bit words, period 2^128 - 1, only shifts, rotations
+// and 32-bit multiplications, so nothing leaves int32 and nothing is allocated.
 
 import { randomFillSync } from 'node:crypto';
 

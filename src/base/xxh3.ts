@@ -1,6 +1,6 @@
-// XXH3, 64 bits, seed 0, default secret (github.com/Cyan4973/xxHash, doc/xxhash_spec.md): the digest
-// that DIGEST replies and that IFDEQ compares. 64-bit numbers are pairs of int32 words; there is no
-// BigInt and nothing is allocated.
+// XXH3, 64 bits, seed 0, default secret (github.com/Cyan4973/xxHash, doc/xxhash_spec.md): the
+// digest that DIGEST replies and that IFDEQ compares. 64-bit numbers are pairs of int32 words; there
+// is no BigInt and nothing is allocated.
 //
 // Functions that have a 64-bit result leave it in resultHigh and resultLow. Those hold int32 only,
 // which V8 keeps in module variables without allocating.
@@ -215,7 +215,7 @@ function hashLong(u8: Uint8Array, start: number, length: number): void {
   mergeLanes(length);
 }
 
-/** Adds a stripe: each 8 bytes to the neighbour's lane, the product of their keyed halves to its. */
+/** Adds a stripe: 8 bytes each to the neighbour's lane, the product of their keyed halves here. */
 function accumulate(u8: Uint8Array, at: number, secret: Int32Array, secretAt: number): void {
   for (let word = 0; word < LANE_WORDS; word += 2) {
     const low = u8[at++]! | (u8[at++]! << 8) | (u8[at++]! << 16) | (u8[at++]! << 24);

@@ -1,7 +1,7 @@
 // A command as the server works with it: the spec, and all that is decided once at start.
 
 import type { Refusal } from '../resp/errors.js';
-import type { CommandSpec, Shape } from './define.js';
+import { type CommandSpec, Shape } from './define.js';
 import type { Context } from './context.js';
 
 export class Command {
@@ -16,6 +16,8 @@ export class Command {
   readonly flags: number;
   readonly shape: Shape;
   readonly isFast: boolean;
+  /** One key and constant cost: several in a row are timed as one (run.ts). */
+  readonly isQuick: boolean;
   readonly isWrite: boolean;
   /** Gate bits that may refuse this command (gates.ts). */
   readonly subjectTo: number;
@@ -40,6 +42,7 @@ export class Command {
     this.flags = fields.spec.flags;
     this.shape = fields.spec.shape;
     this.isFast = fields.isFast;
+    this.isQuick = fields.spec.shape === Shape.Key && fields.spec.cost === 'O(1)';
     this.isWrite = fields.isWrite;
     this.subjectTo = fields.subjectTo;
     this.firstKey = fields.firstKey;

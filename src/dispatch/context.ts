@@ -7,6 +7,7 @@ import { Refusal } from '../resp/errors.js';
 import type { Reply } from '../resp/write.js';
 import type { Command } from './command.js';
 import type { Effects, Notify } from './effects.js';
+import type { Parts } from './parts.js';
 import type { ServerDoor } from './server-door.js';
 import type { Session, Wait } from './session.js';
 
@@ -17,6 +18,8 @@ export class Context {
   readonly keyspace: Keyspace;
   readonly effects: Effects;
   readonly server: ServerDoor;
+  /** For commands of very many keys; null where there is one thread. */
+  readonly parts: Parts | null;
   /** Takes and releases the lock of one partition; given by run.ts. */
   private readonly visitPartition: (index: number, database: number, visitor: Visitor) => void;
   session: Session;
@@ -30,6 +33,7 @@ export class Context {
     keyspace: Keyspace;
     effects: Effects;
     server: ServerDoor;
+    parts: Parts | null;
     visitPartition: (index: number, database: number, visitor: Visitor) => void;
     session: Session;
     command: Command;
@@ -39,6 +43,7 @@ export class Context {
     this.keyspace = fields.keyspace;
     this.effects = fields.effects;
     this.server = fields.server;
+    this.parts = fields.parts;
     this.visitPartition = fields.visitPartition;
     this.session = fields.session;
     this.command = fields.command;

@@ -2,9 +2,9 @@
 // Sources (connections, scripts, links, log replay) fill a Slices with words and call `run`; what they
 // get is bytes in a Reply and an Outcome.
 //
-// Time. A clock read costs as much as a tenth of a short command, so a run of equal Fast commands
-// is timed as one: at most GROUP_CALLS of them, closed by any other command, by the end of input, and
-// by whatever can make a Fast command slow. The time of a group is what statistics and slow log see,
+// Time. A clock read costs as much as a tenth of a short command, so a run of equal quick commands
+// (one key, constant cost) is timed as one: at most GROUP_CALLS of them, closed by any other command,
+// by the end of input, and by whatever can make a quick command slow. The time of a group is what statistics and slow log see,
 // and the end of one group is the beginning of the next.
 
 import { assert } from '../base/assert.js';
@@ -28,6 +28,7 @@ import { Context, type Visitor } from './context.js';
 import { Shape } from './define.js';
 import type { Effects } from './effects.js';
 import { answerOf } from './gates.js';
+import type { Parts } from './parts.js';
 import { findKeys, KeyPositions, placeKey } from './route.js';
 import type { ServerDoor } from './server-door.js';
 import { ReplyMode, type Session } from './session.js';
@@ -42,8 +43,8 @@ export const enum Outcome {
 }
 
 const GROUP_CALLS = 32;
-/** A reply from this size on took long enough to be timed by itself. */
-const LONG_REPLY_BYTES = 16 * 1024;
+/** A command or a reply from this size on takes long enough to be timed by itself. */
+const LONG_BYTES = 16 * 1024;
 const UNKNOWN_ARGS_BYTES = 128;
 
 export class Runner {
@@ -57,8 +58,6 @@ export class Runner {
   raised = 0;
   /** slowlog-log-slower-than; infinite when the slow log is off. */
   slowerThanUs = 10_000;
-  /** Error replies since start. */
-  errorReplies = 0;
   private readonly self: Holder;
   private readonly places: LockPlaces;
   private readonly allPartitions: Int32Array;
@@ -77,6 +76,7 @@ export class Runner {
     server: ServerDoor;
     clock: Clock;
     self: Holder;
+    parts?: Parts;
     session: Session;
     args: Slices;
     reply: Reply;
@@ -99,6 +99,7 @@ export class Runner {
       keyspace: fields.keyspace,
       effects: fields.effects,
       server: fields.server,
+      parts: fields.parts ?? null,
       visitPartition: (index, database, visitor) => this.visit(index, database, visitor),
       session: fields.session,
       command: fields.table.all[0]!,
@@ -124,51 +125,59 @@ export class Runner {
 
   /** Runs the command that `args` holds, for `session`, writing to `reply`. */
   run(session: Session, args: Slices, reply: Reply): Outcome {
+    return this.runFound(session, this.table.find(args, 0), args, reply, false);
+  }
+
+  /**
+   * As run, for a command that was looked up before (null: there is none of that name). `isPlaced`:
+   * its key has been placed as well (Batch).
+   */
+  runFound(
+    session: Session,
+    found: Command | null,
+    args: Slices,
+    reply: Reply,
+    isPlaced: boolean,
+  ): Outcome {
     const { context } = this;
+    let command = found;
     context.session = session;
     context.args = args;
     context.reply = reply;
     const mark = reply.at;
-    let command = this.table.find(args, 0);
-    if (command === null) {
-      this.reject(null, unknownCommand(args), reply);
-      this.applyReplyMode(session, reply, mark);
-      return Outcome.Done;
-    }
+    if (command === null) return this.rejected(null, unknownCommand(args), mark);
     if (command.subcommands.length !== 0 && args.count > 1) {
       const subcommand = this.table.findSub(command, args, 1);
       if (subcommand === null) {
-        this.reject(command, unknownSubcommand(command, args), reply);
-        this.applyReplyMode(session, reply, mark);
-        return Outcome.Done;
+        return this.rejected(command, unknownSubcommand(command, args), mark);
       }
       command = subcommand;
     }
     context.command = command;
-    if (!command.accepts(args.count)) {
-      this.reject(command, command.wrongArity, reply);
-      this.applyReplyMode(session, reply, mark);
-      return Outcome.Done;
-    }
+    if (!command.accepts(args.count)) return this.rejected(command, command.wrongArity, mark);
     const closed = command.subjectTo & (this.raised | session.raised);
     if (closed !== 0) {
       const answer = answerOf(closed, session);
       if (answer === 'wait') return Outcome.Postponed;
-      this.reject(command, answer, reply);
-      this.applyReplyMode(session, reply, mark);
-      return Outcome.Done;
+      return this.rejected(command, answer, mark);
     }
     if (command !== this.group) this.startGroup(command);
     if (session.isNoTouch) this.keyspace.stampsAccess = false;
-    if (command.shape === Shape.Key) this.runKey(command, context);
-    else this.runWide(command, context);
+    if (command.shape === Shape.Key) {
+      if (!isPlaced) placeKey(this.keyspace, args, command.firstKey);
+      this.runKey(command, context);
+    } else {
+      this.runWide(command, context);
+    }
     this.keyspace.stampsAccess = true;
     this.groupCalls++;
     if (
-      !command.isFast ||
+      !command.isQuick ||
       this.groupCalls === GROUP_CALLS ||
-      reply.at - mark > LONG_REPLY_BYTES ||
-      this.slowerThanUs < 1000
+      reply.at - mark > LONG_BYTES ||
+      reply.at < mark ||
+      this.slowerThanUs < 1000 ||
+      isLong(args)
     ) {
       this.closeGroup(args);
     }
@@ -176,12 +185,11 @@ export class Runner {
     return Outcome.Done;
   }
 
-  /** One key, one partition: place, lock, run, settle, release. */
+  /** One key, one partition: lock, run, settle, release. The key has been placed. */
   private runKey(command: Command, context: Context): void {
     const { args, session } = context;
     const { keyspace, effects } = this;
-    const index = placeKey(keyspace, args, command.firstKey);
-    const partition = keyspace.partitions[index]!;
+    const partition = keyspace.partitions[args.partitions[command.firstKey]!]!;
     const words = partition.slab.i32;
     takeLock(words, Header.Lock, this.self);
     partition.select(session.database);
@@ -277,18 +285,19 @@ export class Runner {
       this.effects.dirty === 0,
       `${command.fullName} refuses before its first change`,
     );
-    this.errorReplies++;
     this.server.stats.errorReplied(thrown.code);
     this.server.commandStats.failed(command.id);
     reply.refusal(thrown);
   }
 
-  /** A command that did not get as far as its handler. */
-  private reject(command: Command | null, refusal: Refusal, reply: Reply): void {
-    this.errorReplies++;
+  /** Answers a command that did not get as far as its handler. */
+  private rejected(command: Command | null, refusal: Refusal, mark: number): Outcome {
+    const { session, reply } = this.context;
     this.server.stats.errorReplied(refusal.code);
     if (command !== null) this.server.commandStats.rejected(command.id);
     reply.refusal(refusal);
+    this.applyReplyMode(session, reply, mark);
+    return Outcome.Done;
   }
 
   private startGroup(command: Command): void {
@@ -321,6 +330,11 @@ export class Runner {
     if (session.replyMode === ReplyMode.SkipNext) session.replyMode = ReplyMode.Skip;
     else if (session.replyMode === ReplyMode.Skip) session.replyMode = ReplyMode.On;
   }
+}
+
+function isLong(args: Slices): boolean {
+  const last = args.count - 1;
+  return args.startOf(last) + args.lengthOf(last) - args.startOf(0) > LONG_BYTES;
 }
 
 function unknownCommand(args: Slices): Refusal {

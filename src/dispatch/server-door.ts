@@ -7,6 +7,9 @@ import type { Slowlog } from '../stats/slowlog.js';
 import type { ServerStats } from '../stats/server.js';
 import type { CommandTable } from './table.js';
 
+/** The version of Redis whose behaviour commands follow, and which clients are told. */
+export const REDIS_VERSION = '7.2.6';
+
 export interface ShutdownRequest {
   readonly isSaving: boolean | null;
   readonly isNow: boolean;
@@ -38,6 +41,8 @@ export interface ServerDoor {
   /** Sleeps this thread while it holds all locks (DEBUG SLEEP). */
   sleepHoldingLocks(ms: number): void;
   setActiveExpire(isOn: boolean): void;
+  /** A line for the server's log. */
+  log(level: 'debug' | 'verbose' | 'notice' | 'warning', line: string): void;
   /** used_memory of all partitions and of what stands beside them, bytes. */
   usedMemory(): number;
 }

@@ -3,6 +3,7 @@
 // client directory (stats/clients.ts).
 
 import type { Reply } from '../resp/write.js';
+import { ClientFlag } from '../stats/clients.js';
 
 /** Why a session is closed. Decides whether what is already written still goes out. */
 export const enum Closing {
@@ -83,4 +84,29 @@ export class Session {
     this.fd = fields.fd;
     this.createdMs = fields.createdMs;
   }
+
+  /** What the client directory shows of its state, as ClientFlag bits. */
+  get clientFlags(): number {
+    let flags = isSocketPath(this.address) ? ClientFlag.UnixSocket : 0;
+    if (this.wait !== null) flags |= ClientFlag.Blocked;
+    if (this.closing === Closing.AfterReply) flags |= ClientFlag.CloseAfterReply;
+    if (this.closing === Closing.Now) flags |= ClientFlag.CloseNow;
+    if (this.isReadOnly) flags |= ClientFlag.ReadOnly;
+    if (this.isNoEvict) flags |= ClientFlag.NoEvict;
+    if (this.isNoTouch) flags |= ClientFlag.NoTouch;
+    return flags;
+  }
+
+  /** Does it come from this machine? Some commands are for such sessions alone. */
+  get isLocal(): boolean {
+    const { address } = this;
+    return isSocketPath(address) || address.startsWith('127.') || address.startsWith('[::1]');
+  }
 }
+
+/** Addresses of unix sockets are their path and `:0`. */
+function isSocketPath(address: string): boolean {
+  return address.charCodeAt(0) === SLASH;
+}
+
+const SLASH = 0x2f;

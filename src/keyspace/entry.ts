@@ -136,7 +136,7 @@ function payloadAt(entry: EntryRef, sizes: number): number {
 }
 
 function hasPayload(slab: Slab, entry: EntryRef): boolean {
-  return (slab.i32[(entry << 1) + Entry.Meta]! & 0xff) !== (Encoding.Embedded << ENCODING_SHIFT);
+  return (slab.i32[(entry << 1) + Entry.Meta]! & 0xff) !== Encoding.Embedded << ENCODING_SHIFT;
 }
 
 /** Byte offset of the key. */

@@ -11,7 +11,8 @@
 //   └───────────┴───────┴─────────────────────┘    word 0   1      2       3 … 127
 //
 // Only the first chunk of a slot is partly filled: a leaving entry's hole is filled with the last
-// entry of the first chunk. Level 6 holds what is 139 years away or more.
+// entry of the first chunk. Level 6 holds what lies behind the wheel's 2^36 ticks (after the year
+// 2109); such entries expire when they are met.
 //
 // Advancing to a tick drains one slot a level, from the highest level whose digit changed down to 0:
 // what has expired is handed to the caller, the rest is placed again, lower. Draining remembers its
@@ -56,6 +57,7 @@ const TICK_MAX = 2 ** (LOW_BITS + 30);
 export const enum ExpiryRoot {
   Wheel = 0,
   Count = 1,
+  Words = 2,
 }
 
 /** Bytes that adding one entry may need, at the most. */
@@ -79,7 +81,8 @@ export function addExpiry(slab: Slab, rootAt: number, entry: EntryRef, nowMs: nu
   const { i32 } = slab;
   if (i32[rootAt + ExpiryRoot.Wheel] === NONE) createWheel(slab, rootAt, nowMs);
   const wheelAt = i32[rootAt + ExpiryRoot.Wheel]! << 1;
-  place(slab, wheelAt, entry);
+  const isPlaced = placeIn(slab, wheelAt, slotFor(slab, wheelAt, entry), entry);
+  assert(isPlaced, 'memory for an expiry chunk was reserved');
   i32[rootAt + ExpiryRoot.Count] = i32[rootAt + ExpiryRoot.Count]! + 1;
 }
 
@@ -104,7 +107,8 @@ export function changedExpiry(slab: Slab, rootAt: number, entry: EntryRef): void
   const slot = slotFor(slab, wheelAt, entry);
   if (slab.i32[(at & ~CHUNK_MASK) + Chunk.Slot] === slot) return;
   leave(slab, wheelAt, at);
-  placeIn(slab, wheelAt, slot, entry);
+  const isPlaced = placeIn(slab, wheelAt, slot, entry);
+  assert(isPlaced, 'memory for an expiry chunk was reserved');
 }
 
 function createWheel(slab: Slab, rootAt: number, nowMs: number): void {
@@ -138,18 +142,15 @@ function slotFor(slab: Slab, wheelAt: number, entry: EntryRef): number {
   return level * SLOTS + ((low >>> (level * DIGIT_BITS)) & (SLOTS - 1));
 }
 
-function place(slab: Slab, wheelAt: number, entry: EntryRef): void {
-  placeIn(slab, wheelAt, slotFor(slab, wheelAt, entry), entry);
-}
-
-function placeIn(slab: Slab, wheelAt: number, slot: number, entry: EntryRef): void {
+/** False when the slot needs a chunk and there is no memory for one; nothing is changed then. */
+function placeIn(slab: Slab, wheelAt: number, slot: number, entry: EntryRef): boolean {
   const { i32 } = slab;
   const headAt = wheelAt + Wheel.Heads + slot;
   let chunk = i32[headAt]!;
   let count = chunk === NONE ? ENTRIES_PER_CHUNK : i32[(chunk << 1) + Chunk.Count]!;
   if (count === ENTRIES_PER_CHUNK) {
     const added = allocate(slab, CHUNK_BYTES);
-    assert(added !== NONE, 'memory for an expiry chunk was reserved');
+    if (added === NONE) return false;
     i32[(added << 1) + Chunk.Next] = chunk;
     i32[(added << 1) + Chunk.Slot] = slot;
     i32[headAt] = added;
@@ -160,6 +161,7 @@ function placeIn(slab: Slab, wheelAt: number, slot: number, entry: EntryRef): vo
   i32[at] = entry;
   i32[(chunk << 1) + Chunk.Count] = count + 1;
   setPlace(slab, entry, at);
+  return true;
 }
 
 /** Fills the hole at word `at` with the newest entry of its slot. */
@@ -185,8 +187,8 @@ function leave(slab: Slab, wheelAt: number, at: number): void {
 
 /**
  * Moves the wheel towards `nowMs`, handing expired entries to `expire`, which must remove them from
- * the index (as removing the entry does). Stops after about `budget` entries or slots.
- * True when there is nothing left to do before `nowMs`.
+ * the index (as removing the entry does). Stops after `budget` entries and ticks. Returns what is
+ * left of the budget: 0 means that there may be more to do before `nowMs`.
  */
 export function advance(
   slab: Slab,
@@ -194,10 +196,10 @@ export function advance(
   nowMs: number,
   budget: number,
   expire: (entry: EntryRef) => void,
-): boolean {
+): number {
   const { i32 } = slab;
   const wheel = i32[rootAt + ExpiryRoot.Wheel]!;
-  if (wheel === NONE) return true;
+  if (wheel === NONE) return budget;
   const wheelAt = wheel << 1;
   // A tick is over when its last millisecond is: then all that stands in its slot has expired.
   const target = tickOf(nowMs) - 1;
@@ -206,29 +208,30 @@ export function advance(
     if (level === NOT_DRAINING) {
       if (i32[rootAt + ExpiryRoot.Count] === 0) {
         if (target > wheelTick(slab, wheelAt)) setWheelTick(slab, wheelAt, target);
-        return true;
+        return budget;
       }
-      if (!stepTick(slab, wheelAt, target)) return true;
+      if (!stepTick(slab, wheelAt, target)) return budget;
       level = i32[wheelAt + Wheel.DrainLevel]!;
     }
     while (level >= 0) {
       const headAt = wheelAt + Wheel.Heads + slotOfTick(slab, wheelAt, level);
       while (i32[headAt] !== NONE) {
-        if (budget-- <= 0) return false;
+        if (budget-- <= 0) return 0;
         const head = i32[headAt]! << 1;
         const at = head + Chunk.Entries + i32[head + Chunk.Count]! - 1;
         const entry = i32[at]! as EntryRef;
         if (expiryOf(slab, entry) <= nowMs) {
           expire(entry);
         } else {
+          // Nobody reserved memory for this: without any, the rest waits for a better time.
+          if (!placeIn(slab, wheelAt, slotFor(slab, wheelAt, entry), entry)) return 0;
           leave(slab, wheelAt, at);
-          place(slab, wheelAt, entry);
         }
       }
       level--;
       i32[wheelAt + Wheel.DrainLevel] = level;
     }
-    if (budget-- <= 0) return false;
+    if (--budget <= 0) return 0;
   }
 }
 
@@ -267,21 +270,28 @@ function stepTick(slab: Slab, wheelAt: number, target: number): boolean {
 
 /** Frees the index without looking at the entries. */
 export function freeExpiry(slab: Slab, rootAt: number): void {
+  freeExpiryStep(slab, rootAt, Number.POSITIVE_INFINITY);
+}
+
+/** As freeExpiry, at most `budget` chunks of it. True when all is gone. */
+export function freeExpiryStep(slab: Slab, rootAt: number, budget: number): boolean {
   const { i32 } = slab;
   const wheel = i32[rootAt + ExpiryRoot.Wheel]!;
-  if (wheel === NONE) return;
+  if (wheel === NONE) return true;
   const wheelAt = wheel << 1;
   for (let slot = 0; slot < (LEVELS + 1) * SLOTS; slot++) {
-    let chunk = i32[wheelAt + Wheel.Heads + slot]!;
-    while (chunk !== NONE) {
-      const next = i32[(chunk << 1) + Chunk.Next]!;
+    const headAt = wheelAt + Wheel.Heads + slot;
+    while (i32[headAt] !== NONE) {
+      if (budget-- <= 0) return false;
+      const chunk = i32[headAt]!;
+      i32[headAt] = i32[(chunk << 1) + Chunk.Next]!;
       release(slab, chunk as BlockRef);
-      chunk = next;
     }
   }
   release(slab, wheel as BlockRef);
   i32[rootAt + ExpiryRoot.Wheel] = NONE;
   i32[rootAt + ExpiryRoot.Count] = 0;
+  return true;
 }
 
 /** Walks the index and asserts its invariants; returns how many entries it holds. */

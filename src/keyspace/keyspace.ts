@@ -1,13 +1,19 @@
 // What one thread knows of all partitions, and what it needs for each visit: the time of the visit,
 // the recency to stamp, and who hears of keys that come and go.
 
-import { Partition } from './partition.js';
 import type { Slab } from '../slab/slab.js';
+import { Partition } from './partition.js';
 
 /** News of the keyspace, wired by the floors above. Called under the partition's lock. */
 export interface KeyspaceSinks {
   /** A key expired and was removed, by an access or by the owner. */
-  expired(partition: Partition, database: number, u8: Uint8Array, start: number, length: number): void;
+  expired(
+    partition: Partition,
+    database: number,
+    u8: Uint8Array,
+    start: number,
+    length: number,
+  ): void;
   /** A snapshot is walking and the bucket, as it is now, must be saved before it changes. */
   saveFirst(partition: Partition, bucket: number): void;
   /** Sessions watch or wait for the key that changed: see Header.Listeners. */

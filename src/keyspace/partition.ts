@@ -3,14 +3,16 @@
 // Lazy expiry, WRONGTYPE and the snapshot's save-first check are decided here and nowhere else.
 //
 //   database root, 16 words of the slab's header
-//   ┌──────────────────────────────┬─────────────────────┬─────────┐
-//   │ table: directory depth count │ expiry: wheel count │ unused  │
-//   └──────────────────────────────┴─────────────────────┴─────────┘
+//   ┌──────────────────────────────┬─────────────────────┬─────────────┬─────────┐
+//   │ table: directory depth count │ expiry: wheel count │ shrink mark │ unused  │
+//   └──────────────────────────────┴─────────────────────┴─────────────┴─────────┘
+//                                                          see upkeep.ts
 
 import { assert } from '../base/assert.js';
 import { copyBytes } from '../base/bytes.js';
 import { hashBytes } from '../base/hash.js';
 import type { Slices } from '../base/slices.js';
+import { Refusal, WRONG_TYPE } from '../resp/errors.js';
 import { type BlockRef, release, reserve } from '../slab/alloc.js';
 import { DATABASE_WORDS, Header, NONE, type Slab } from '../slab/slab.js';
 import {
@@ -23,9 +25,11 @@ import {
   replaceRef,
   setEpoch,
   TableRoot,
+  touchBucket,
 } from '../structs/table.js';
 import {
   allocateEntry,
+  clearFlag,
   Encoding,
   EntryFlag,
   type EntryRef,
@@ -48,7 +52,6 @@ import {
   roomOfEntry,
   setEmbeddedBytes,
   setFlag,
-  clearFlag,
   setPlace,
   setRecency,
   Type,
@@ -66,11 +69,11 @@ import {
   removeExpiry,
 } from './expire.js';
 import { type Keyspace, Lookup } from './keyspace.js';
-import { Refusal, WRONG_TYPE } from '../resp/errors.js';
 
 const enum Root {
   Table = 0,
   Expiry = TableRoot.Words,
+  ShrinkMark = Expiry + ExpiryRoot.Words,
 }
 
 export class Partition {
@@ -121,6 +124,15 @@ export class Partition {
     return entry;
   }
 
+  /** As find, of any type and without stamping: for commands that only ask about a key. */
+  look(args: Slices, index: number): EntryRef {
+    const { lookups } = this.keyspace;
+    const entry = this.peek(args, index);
+    const at = entry === NONE ? Lookup.Misses : Lookup.Hits;
+    lookups[at] = lookups[at]! + 1;
+    return entry;
+  }
+
   /** As find, but leaves no trace of the access; an expired entry is removed and counts as none. */
   peek(args: Slices, index: number): EntryRef {
     const hash = args.hashes[index]!;
@@ -137,6 +149,29 @@ export class Partition {
       args.lengthOf(index),
     ) as EntryRef;
     if (entry !== NONE && hasExpiry(slab, entry)) return this.unlessExpired(entry);
+    return entry;
+  }
+
+  /**
+   * For the touch pass of a pipeline, without the lock: where the bucket of `hash` is. Only a hint, see
+   * structs/table.ts.
+   */
+  touchBucket(database: number, hash: number): number {
+    const rootAt = Header.Databases + database * DATABASE_WORDS;
+    return touchBucket(this.slab, rootAt, hash, this.slab.wordMask);
+  }
+
+  /** As find, but an expired entry stays where it is, and nothing is refused: for parts. */
+  findQuietly(args: Slices, index: number): EntryRef {
+    const { slab } = this;
+    const hash = args.hashes[index]!;
+    const bucket = bucketAt(slab, this.rootAt, hash);
+    if (bucket === 0) return NONE as EntryRef;
+    const start = args.startOf(index);
+    const length = args.lengthOf(index);
+    const entry = findInBucket(slab, bucket, hash, hasKey, args.u8, start, length) as EntryRef;
+    if (entry === NONE || this.isExpired(entry)) return NONE as EntryRef;
+    setRecency(slab, entry, this.keyspace.recency);
     return entry;
   }
 
@@ -194,7 +229,14 @@ export class Partition {
       entryBytes(encoding, keyBytes, valueBytes, (flags & EntryFlag.HasExpiry) !== 0),
     );
     const entry = writeHead(
-      slab, block, type, encoding, keyBytes, valueBytes, flags, keyspace.recency,
+      slab,
+      block,
+      type,
+      encoding,
+      keyBytes,
+      valueBytes,
+      flags,
+      keyspace.recency,
     );
     copyBytes(args.u8, args.startOf(index), slab.u8, keyStartOf(slab, entry), keyBytes);
     const epoch = slab.i32[Header.Epoch]!;
@@ -222,10 +264,17 @@ export class Partition {
       return entry;
     }
     const keyBytes = keyBytesOf(slab, entry);
-    const flags = (flagsOf(slab, entry) & ~EntryFlag.HasExpiry) | (isVolatile ? EntryFlag.HasExpiry : 0);
+    const flags =
+      (flagsOf(slab, entry) & ~EntryFlag.HasExpiry) | (isVolatile ? EntryFlag.HasExpiry : 0);
     const block = allocateEntry(slab, entryBytes(encoding, keyBytes, valueBytes, isVolatile));
     const moved = writeHead(
-      slab, block, type, encoding, keyBytes, valueBytes, flags & ~EntryFlag.LongKey,
+      slab,
+      block,
+      type,
+      encoding,
+      keyBytes,
+      valueBytes,
+      flags & ~EntryFlag.LongKey,
       recencyOf(slab, entry),
     );
     copyBytes(slab.u8, keyStartOf(slab, entry), slab.u8, keyStartOf(slab, moved), keyBytes);
@@ -266,9 +315,17 @@ export class Partition {
       return entry;
     }
     const moved = this.move(entry, hash, true);
-    writeExpiry(slab, moved, low, high);
-    addExpiry(slab, rootAt, moved, this.keyspace.nowMs);
+    this.startExpiry(moved, low, high);
     return moved;
+  }
+
+  /**
+   * The first expiry of an entry that was just created or reshaped with room for one: until now it
+   * stands in no index. Memory was reserved.
+   */
+  startExpiry(entry: EntryRef, low: number, high: number): void {
+    writeExpiry(this.slab, entry, low, high);
+    addExpiry(this.slab, this.rootAt + Root.Expiry, entry, this.keyspace.nowMs);
   }
 
   /** Makes a volatile entry persistent. It moves: use what is returned. Memory was reserved. */
@@ -283,17 +340,26 @@ export class Partition {
     const encoding = encodingOf(slab, entry);
     const valueBytes = embeddedBytesOf(slab, entry);
     const keyBytes = keyBytesOf(slab, entry);
-    const flags = (flagsOf(slab, entry) & ~EntryFlag.HasExpiry) | (isVolatile ? EntryFlag.HasExpiry : 0);
+    const flags =
+      (flagsOf(slab, entry) & ~EntryFlag.HasExpiry) | (isVolatile ? EntryFlag.HasExpiry : 0);
     const block = allocateEntry(slab, entryBytes(encoding, keyBytes, valueBytes, isVolatile));
     const moved = writeHead(
-      slab, block, typeOf(slab, entry), encoding, keyBytes, valueBytes,
-      flags & ~EntryFlag.LongKey, recencyOf(slab, entry),
+      slab,
+      block,
+      typeOf(slab, entry),
+      encoding,
+      keyBytes,
+      valueBytes,
+      flags & ~EntryFlag.LongKey,
+      recencyOf(slab, entry),
     );
     // Payload (8 bytes, where there is one), key and value stand together at the end of both.
     const payloadBytes = encoding === Encoding.Embedded ? 0 : 8;
     copyBytes(
-      slab.u8, keyStartOf(slab, entry) - payloadBytes,
-      slab.u8, keyStartOf(slab, moved) - payloadBytes,
+      slab.u8,
+      keyStartOf(slab, entry) - payloadBytes,
+      slab.u8,
+      keyStartOf(slab, moved) - payloadBytes,
       payloadBytes + keyBytes + valueBytes,
     );
     if (!isVolatile) removeExpiry(slab, this.rootAt + Root.Expiry, entry);
@@ -309,12 +375,42 @@ export class Partition {
     this.unlink(entry, hash);
   }
 
+  /** As remove, but what the entry refers to lives on: it has another owner now. */
+  removeHead(args: Slices, index: number, entry: EntryRef): void {
+    const hash = args.hashes[index]!;
+    this.saveFirst(hash);
+    this.takeOut(entry, hash);
+    releaseEntry(this.slab, entry);
+  }
+
+  /**
+   * Takes the entry for word `index` to another database, where its key must not exist, and selects
+   * that database. The entry stays where it is. Memory was reserved.
+   */
+  moveTo(args: Slices, index: number, entry: EntryRef, database: number): void {
+    const { slab } = this;
+    const hash = args.hashes[index]!;
+    this.saveFirst(hash);
+    this.takeOut(entry, hash);
+    this.select(database);
+    this.saveFirst(hash);
+    const epoch = slab.i32[Header.Epoch]!;
+    insert(slab, this.rootAt + Root.Table, hash, entry, hashOfEntry, epoch);
+    if (!hasExpiry(slab, entry)) return;
+    addExpiry(slab, this.rootAt + Root.Expiry, entry, this.keyspace.nowMs);
+  }
+
   private unlink(entry: EntryRef, hash: number): void {
+    this.takeOut(entry, hash);
+    this.freeValue(entry);
+    releaseEntry(this.slab, entry);
+  }
+
+  /** Takes an entry out of table and expiry index; its block stays. */
+  private takeOut(entry: EntryRef, hash: number): void {
     const { slab } = this;
     if (hasExpiry(slab, entry)) removeExpiry(slab, this.rootAt + Root.Expiry, entry);
     removeRef(slab, this.rootAt + Root.Table, bucketAt(slab, this.rootAt, hash), entry);
-    this.freeValue(entry);
-    releaseEntry(slab, entry);
   }
 
   /** Frees what the entry refers to. */
@@ -360,6 +456,11 @@ export class Partition {
 
   get expiryRoot(): number {
     return this.rootAt + Root.Expiry;
+  }
+
+  /** Word index of the number of keys at which the table was last found dense, see upkeep.ts. */
+  get shrinkMark(): number {
+    return this.rootAt + Root.ShrinkMark;
   }
 
   /** Frees table and index of the selected database; the entries are freed by the caller. */

@@ -6,7 +6,7 @@
 // A blob is allocated with room to grow when it was changed in place: twice its size, at most 1 MiB
 // more, as Redis grows its strings, so that a run of APPENDs does not copy each time.
 
-import { parseInt64, int64, writeInt64 } from '../base/ascii.js';
+import { int64, parseInt64, writeInt64 } from '../base/ascii.js';
 import { assert } from '../base/assert.js';
 import { copyBytes } from '../base/bytes.js';
 import type { Slices } from '../base/slices.js';
@@ -15,8 +15,10 @@ import {
   type BlockRef,
   capacityOf,
   growInPlace,
+  PAGE_BYTES,
   release,
   roundedBytes,
+  SMALL_BYTES_MAX,
 } from '../slab/alloc.js';
 import { NONE, type Slab } from '../slab/slab.js';
 import {
@@ -27,8 +29,8 @@ import {
   embeddedBytesOf,
   embeddedStartOf,
   encodingOf,
-  hasExpiry,
   flagsOf,
+  hasExpiry,
   payloadHigh,
   payloadLow,
   setPayload,
@@ -37,6 +39,8 @@ import {
 import type { Partition } from './partition.js';
 
 const BLOB_HEAD_BYTES = 8;
+/** What an entry has besides key and value; rounded up. */
+const ENTRY_HEAD_BYTES_MAX = 64;
 const GROWTH_BYTES_MAX = 2 ** 20;
 /** The text of an int64 has at most 20 bytes. */
 const INTEGER_TEXT_BYTES = 20;
@@ -84,8 +88,12 @@ function blobStart(slab: Slab, entry: EntryRef): number {
 
 /** Memory that writing a string of so many bytes may need, for Partition.reserve. */
 export function stringReserve(keyBytes: number, valueBytes: number): number {
-  if (valueBytes <= EMBEDDED_BYTES_MAX) return keyBytes + valueBytes + 64;
-  return Math.max(valueBytes + BLOB_HEAD_BYTES, keyBytes + 64);
+  if (valueBytes <= EMBEDDED_BYTES_MAX) return keyBytes + valueBytes + ENTRY_HEAD_BYTES_MAX;
+  const blobBytes = valueBytes + BLOB_HEAD_BYTES;
+  const entryBytes = keyBytes + ENTRY_HEAD_BYTES_MAX;
+  // Small blocks come on top of what is reserved; a long key makes the entry a second large one.
+  if (entryBytes <= SMALL_BYTES_MAX) return blobBytes;
+  return blobBytes + entryBytes + 2 * PAGE_BYTES;
 }
 
 /** Memory that editString to `length` bytes may need. */
@@ -94,9 +102,9 @@ export function editReserve(keyBytes: number, length: number): number {
 }
 
 /**
- * SET: makes the string at key word `index` the given bytes, creating the key if `entry` is NONE and
- * changing it, of whatever type, if not. An expiry is kept or dropped; integers are stored as such.
- * Memory was reserved. Returns the entry.
+ * SET: makes the string at key word `index` the given bytes, creating the key if `entry` is NONE
+ * and changing it, of whatever type, if not. An expiry is kept or dropped; integers are stored as
+ * such. Memory was reserved. Returns the entry.
  */
 export function putString(
   partition: Partition,
@@ -108,20 +116,29 @@ export function putString(
   length: number,
   keepsExpiry: boolean,
 ): EntryRef {
+  const isVolatile = keepsExpiry && entry !== NONE && hasExpiry(partition.slab, entry);
   if (length <= INTEGER_TEXT_BYTES && parseInt64(u8, start, length)) {
-    return putInteger(partition, args, index, entry, int64.lo, int64.hi, keepsExpiry);
+    return storeInteger(partition, args, index, entry, int64.lo, int64.hi, isVolatile);
   }
-  const encoding = length <= EMBEDDED_BYTES_MAX ? Encoding.Embedded : Encoding.Blob;
-  const shaped = shape(partition, args, index, entry, encoding, length, keepsExpiry);
-  const { slab } = partition;
-  if (encoding === Encoding.Embedded) {
-    copyBytes(u8, start, slab.u8, embeddedStartOf(slab, shaped), length);
-  } else {
-    const blob = createBlob(slab, length + BLOB_HEAD_BYTES);
-    setPayload(slab, shaped, blob, length);
-    copyBytes(u8, start, slab.u8, (blob << 3) + BLOB_HEAD_BYTES, length);
-  }
-  return shaped;
+  return storeText(partition, args, index, entry, u8, start, length, isVolatile);
+}
+
+/**
+ * As putString, but what looks like an integer stays text: Redis stores the sums of INCRBYFLOAT
+ * so, and OBJECT ENCODING shows it.
+ */
+export function putText(
+  partition: Partition,
+  args: Slices,
+  index: number,
+  entry: EntryRef,
+  u8: Uint8Array,
+  start: number,
+  length: number,
+  keepsExpiry: boolean,
+): EntryRef {
+  const isVolatile = keepsExpiry && entry !== NONE && hasExpiry(partition.slab, entry);
+  return storeText(partition, args, index, entry, u8, start, length, isVolatile);
 }
 
 /** As putString, for the int64 (low, high). */
@@ -134,11 +151,73 @@ export function putInteger(
   high: number,
   keepsExpiry: boolean,
 ): EntryRef {
-  const shaped = shape(partition, args, index, entry, Encoding.Integer, 0, keepsExpiry);
+  const isVolatile = keepsExpiry && entry !== NONE && hasExpiry(partition.slab, entry);
+  return storeInteger(partition, args, index, entry, low, high, isVolatile);
+}
+
+/**
+ * SET with a time: as putString, and the key expires at (untilHigh, untilLow) ms since 1970. One
+ * entry is built, with room for the expiry.
+ */
+export function putStringUntil(
+  partition: Partition,
+  args: Slices,
+  index: number,
+  entry: EntryRef,
+  u8: Uint8Array,
+  start: number,
+  length: number,
+  untilLow: number,
+  untilHigh: number,
+): EntryRef {
+  const wasVolatile = entry !== NONE && hasExpiry(partition.slab, entry);
+  const stored =
+    length <= INTEGER_TEXT_BYTES && parseInt64(u8, start, length)
+      ? storeInteger(partition, args, index, entry, int64.lo, int64.hi, true)
+      : storeText(partition, args, index, entry, u8, start, length, true);
+  if (wasVolatile) return partition.setExpiry(stored, args.hashes[index]!, untilLow, untilHigh);
+  partition.startExpiry(stored, untilLow, untilHigh);
+  return stored;
+}
+
+function storeText(
+  partition: Partition,
+  args: Slices,
+  index: number,
+  entry: EntryRef,
+  u8: Uint8Array,
+  start: number,
+  length: number,
+  isVolatile: boolean,
+): EntryRef {
+  const encoding = length <= EMBEDDED_BYTES_MAX ? Encoding.Embedded : Encoding.Blob;
+  const shaped = shape(partition, args, index, entry, encoding, length, isVolatile);
+  const { slab } = partition;
+  if (encoding === Encoding.Embedded) {
+    copyBytes(u8, start, slab.u8, embeddedStartOf(slab, shaped), length);
+  } else {
+    const blob = createBlob(slab, length + BLOB_HEAD_BYTES);
+    setPayload(slab, shaped, blob, length);
+    copyBytes(u8, start, slab.u8, (blob << 3) + BLOB_HEAD_BYTES, length);
+  }
+  return shaped;
+}
+
+function storeInteger(
+  partition: Partition,
+  args: Slices,
+  index: number,
+  entry: EntryRef,
+  low: number,
+  high: number,
+  isVolatile: boolean,
+): EntryRef {
+  const shaped = shape(partition, args, index, entry, Encoding.Integer, 0, isVolatile);
   setPayload(partition.slab, shaped, low, high);
   return shaped;
 }
 
+/** An entry of this encoding, with or without room for an expiry; one that it had stays. */
 function shape(
   partition: Partition,
   args: Slices,
@@ -146,12 +225,14 @@ function shape(
   entry: EntryRef,
   encoding: Encoding,
   length: number,
-  keepsExpiry: boolean,
+  isVolatile: boolean,
 ): EntryRef {
-  if (entry === NONE) return partition.create(args, index, Type.String, encoding, length, 0);
+  if (entry === NONE) {
+    const flags = isVolatile ? EntryFlag.HasExpiry : 0;
+    return partition.create(args, index, Type.String, encoding, length, flags);
+  }
   const { slab } = partition;
   if (encodingOf(slab, entry) !== Encoding.Embedded) partition.freeValue(entry);
-  const isVolatile = keepsExpiry && hasExpiry(slab, entry);
   const hash = args.hashes[index]!;
   const shaped = partition.reshape(entry, hash, Type.String, encoding, length, isVolatile);
   if ((flagsOf(slab, shaped) & EntryFlag.Raw) !== 0) partition.markRaw(shaped, false);
@@ -165,6 +246,15 @@ function createBlob(slab: Slab, bytes: number): number {
   return blob;
 }
 
+/** A copy of an entry's blob, in its own slab or in another. Memory was reserved. */
+export function copyBlob(source: Slab, entry: EntryRef, target: Slab): BlockRef {
+  const length = payloadHigh(source, entry);
+  const blob = createBlob(target, length + BLOB_HEAD_BYTES);
+  const start = (blob << 3) + BLOB_HEAD_BYTES;
+  copyBytes(source.u8, blobStart(source, entry), target.u8, start, length);
+  return blob as BlockRef;
+}
+
 /** Where editString has put the bytes: byte offset in the slab, and the entry, which may move. */
 export class Edited {
   entry: EntryRef = NONE as EntryRef;
@@ -172,9 +262,9 @@ export class Edited {
 }
 
 /**
- * APPEND, SETRANGE, SETBIT: makes the string `length` bytes long, at least as long as it was, keeping
- * its bytes and filling with zeros, ready to be written at `out.start`. The result is a raw string.
- * `entry` may be NONE: the key is created. Memory was reserved with editReserve.
+ * APPEND, SETRANGE, SETBIT: makes the string `length` bytes long, at least as long as it was,
+ * keeping its bytes and filling with zeros, ready to be written at `out.start`. The result is a raw
+ * string. `entry` may be NONE: the key is created. Memory was reserved with editReserve.
  */
 export function editString(
   partition: Partition,

@@ -1,6 +1,6 @@
-// The part board: where a thread that runs a large multi-key command offers parts of it to the owners
-// of the partitions. It is apart from the rings, because a thread that waits for a lock serves parts
-// and must touch no other message.
+// The part board: where a thread that runs a large multi-key command offers parts of it to the
+// owners of the partitions. It is apart from the rings, because a thread that waits for a lock
+// serves parts and must touch no other message.
 //
 //   per owner, 64 bytes:                    then its slots, 64 bytes each:
 //   ┌─────────┬────────────┐                ┌───────┬─────────────┬──────┬───────┬──────┬──────┐
@@ -20,8 +20,8 @@
 // - Every arrow is a compare-and-swap or an exchange, sequentially consistent. Only one thread wins
 //   Free → Filling and Posted → Claimed, so a part is run exactly once.
 // - The descriptor is written while Filling and read after the claim; the result is written while
-//   Claimed and read after Done. A claimer reads nothing of a slot that it has not claimed: it may be
-//   another command's by then.
+//   Claimed and read after Done. A claimer reads nothing of a slot that it has not claimed: it may
+//   be another command's by then.
 // - The slot after Done is the coordinator's until endRound. Coordinators never wait for a slot: if
 //   the owner's are all in use, they run the part themselves.
 // - A claimed part is bounded, takes no lock and waits for nothing, so waiting for it is short. The
@@ -173,7 +173,7 @@ export class Board {
   private readonly round: Int32Array;
   private roundCount = 0;
 
-  /** `wake` rings the doorbell of an owner; it is called while locks are held, so it never waits. */
+  /** `wake` rings the doorbell of an owner; it is called under locks, so it never waits. */
   constructor(shape: BoardShape, self: number, wake: (owner: number) => void) {
     assert(self >= 0 && self < shape.threadCount, 'a thread of the board has a number on it');
     this.self = self;
@@ -204,8 +204,8 @@ export class Board {
   }
 
   /**
-   * Offers a part to `owner` and wakes it. The caller holds the locks of the partitions involved. With
-   * NO_SLOT nothing was posted: the caller runs that part itself.
+   * Offers a part to `owner` and wakes it. The caller holds the locks of the partitions involved.
+   * With NO_SLOT nothing was posted: the caller runs that part itself.
    */
   post(owner: number, order: PartOrder): SlotRef {
     assert(owner >= 0 && owner < this.threadCount, 'a part is offered to a thread of the board');
@@ -234,8 +234,8 @@ export class Board {
     this.round[this.roundCount++] = slot;
     // The hint first: whoever sees the part then never counts it below zero.
     Atomics.add(words, this.ownerAt(owner) + Owner.Offered, 1);
-    // Release: the descriptor and the arguments come before the state that offers them. Sequentially
-    // consistent, because the doorbell asks "is it asleep?" after it.
+    // Release: the descriptor and the arguments come before the state that offers them.
+    // Sequentially consistent, because the doorbell asks "is it asleep?" after it.
     Atomics.store(words, slot + Slot.State, State.Posted);
     if (owner !== this.self) this.wake(owner);
     return slot;
@@ -277,8 +277,8 @@ export class Board {
       // Acquire: the result was written before Done.
       if (Atomics.load(this.words, at) === State.Done) return;
     }
-    // Announced by a swap, so that the claimer either sees it when it finishes, and notifies, or has
-    // finished already, and the swap fails.
+    // Announced by a swap, so that the claimer either sees it when it finishes, and notifies, or
+    // has finished already, and the swap fails.
     this.swap(slot, State.Claimed, State.Awaited);
     while (Atomics.load(this.words, at) !== State.Done) {
       Atomics.wait(this.words, at, State.Awaited, SLEEP_MS);
@@ -355,7 +355,8 @@ export class Board {
     part.resultBytesMax = words[slot + Slot.ResultBytesMax]!;
     part.scratch = this.scratches[part.coordinator]!;
     const resultBytes = runPart(part);
-    // If runPart throws, the slot stays claimed: a failed part ends the process, it is not repeated.
+    // If runPart throws, the slot stays claimed: a failed part ends the process, it is not
+    // repeated.
     this.isRunning = false;
     this.finish(slot, resultBytes);
   }

@@ -13,14 +13,15 @@
 //     ▲                               │                                      │
 //     └───────────────────────────────┴──────────── owner: silence ──────────┘
 //
-// Why no wake-up is lost. The owner stores Asleep and then looks at its rings; the ringer stores its
-// message and then looks at the state. All four are sequentially consistent Atomics, so they stand in
-// one order, and at least one of the two sees the other's store: either the owner finds the message
-// and does not sleep, or the ringer finds Asleep and rings. Release and acquire alone would allow both
-// to read the old value. (test/sim/doorbell.ts: take away either half and a thread sleeps for ever.)
+// Why no wake-up is lost. The owner stores Asleep and then looks at its rings; the ringer stores
+// its message and then looks at the state. All four are sequentially consistent Atomics, so they
+// stand in one order, and at least one of the two sees the other's store: either the owner finds
+// the message and does not sleep, or the ringer finds Asleep and rings. Release and acquire alone
+// would allow both to read the old value. (test/sim/doorbell.ts: take away either half and a thread
+// sleeps for ever.)
 //
-// Why it is cheap. Only the ringer whose swap turns Asleep into Rung makes the system call; a bell of
-// a thread that is awake costs one load.
+// Why it is cheap. Only the ringer whose swap turns Asleep into Rung makes the system call; a bell
+// of a thread that is awake costs one load.
 
 import { assert } from '../base/assert.js';
 import * as libc from '../base/libc.js';
@@ -102,8 +103,8 @@ export class Doorbell {
   }
 
   /**
-   * Second half, for the kind `blocking`: sleeps until somebody rings or the time is over. Returns at
-   * once if somebody rang since `announce`. (`epoll` sleeps in epollWait.)
+   * Second half, for the kind `blocking`: sleeps until somebody rings or the time is over. Returns
+   * at once if somebody rang since `announce`. (`epoll` sleeps in epollWait.)
    */
   wait(timeoutMs: number): void {
     assert(this.kind === 'blocking', 'only a blocking thread waits at its bell');
@@ -112,8 +113,8 @@ export class Doorbell {
   }
 
   /**
-   * Second half, for the kind `loop`: resolves when somebody rings or the time is over. Node does not
-   * count this as work: a thread with nothing else to do would end.
+   * Second half, for the kind `loop`: resolves when somebody rings or the time is over. Node does
+   * not count this as work: a thread with nothing else to do would end.
    */
   async waitAsync(timeoutMs: number): Promise<void> {
     assert(this.kind === 'loop', 'only a thread on the event loop waits for its bell that way');
@@ -122,15 +123,16 @@ export class Doorbell {
 
   /** Awake again: later rings cost nothing until the next `announce`. */
   silence(): void {
-    // Sequentially consistent: the looks at rings and board that follow see all that was stored before
-    // a ring that this swallows.
+    // Sequentially consistent: the looks at rings and board that follow see all that was stored
+    // before a ring that this swallows.
     Atomics.store(this.words, this.at, State.Awake);
   }
 
   /**
-   * Epoll reported the eventfd: takes the signal. Apart from `silence`, because the signal of a ring
-   * may come a moment after the owner has woken by itself, and is then reported by the next wait.
-   * Only between `silence` and the next `announce`: later it could take the signal of a new ring.
+   * Epoll reported the eventfd: takes the signal. Apart from `silence`, because the signal of a
+   * ring may come a moment after the owner has woken by itself, and is then reported by the next
+   * wait. Only between `silence` and the next `announce`: later it could take the signal of a new
+   * ring.
    */
   takeSignal(): void {
     assert(this.eventfd >= 0, 'only an epoll thread has a signal to take');

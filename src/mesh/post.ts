@@ -7,14 +7,15 @@
 //               └────────────┘   ring 1→0   │ its rings  │        prepareSleep → sleep → woke
 //                                           └────────────┘
 // Rules
-// - A full ring is back-pressure, never loss: what does not fit waits in the outbox, in order. While
-//   the outbox is over its limit (`isOverLimit`) the thread takes no input from clients, but keeps
-//   polling. So two threads with full rings to each other still empty them.
+// - A full ring is back-pressure, never loss: what does not fit waits in the outbox, in order.
+//   While the outbox is over its limit (`isOverLimit`) the thread takes no input from clients, but
+//   keeps polling. So two threads with full rings to each other still empty them.
 // - Nothing is sent while a lock is held (asserted): whoever waits for a lock looks at no ring.
 // - `send` stores, `flush` rings: one wake-up per target and turn, however many messages.
 // - Between two threads order is kept. Between different senders there is none.
 //
-// Each Post belongs to one thread. What threads share is in rings (ring.ts) and bells (doorbell.ts).
+// Each Post belongs to one thread. What threads share is in rings (ring.ts) and bells
+// (doorbell.ts).
 
 import { assert, fail } from '../base/assert.js';
 import { createDoorbells, Doorbell, type DoorbellsShape, type SleepKind } from './doorbell.js';
@@ -72,8 +73,8 @@ export interface MeshOptions {
   readonly outboxBytesMax?: number;
 }
 
-// A pair of busy threads exchanges a few hundred short messages per turn at most. Untouched memory is
-// not resident, so the pairs that never speak cost address space only.
+// A pair of busy threads exchanges a few hundred short messages per turn at most. Untouched memory
+// is not resident, so the pairs that never speak cost address space only.
 const RING_CAPACITY = 64 * 1024;
 const OUTBOX_BYTES_MAX = 4 * 1024 * 1024;
 const WAITING_OVERHEAD_BYTES = 64; // what a waiting message costs beside its bytes
@@ -175,7 +176,7 @@ export class Post {
     this.sendSlowly(target, kind, u8, start, length);
   }
 
-  /** Sends four 32-bit integers: the shape of most notices. The handler reads them at start >> 2. */
+  /** Sends four 32-bit integers, as most notices are. The handler reads them at start >> 2. */
   sendInts(to: number, kind: number, a: number, b: number, c: number, d: number): void {
     const target = this.targetOf(to, kind);
     const { writer } = target;
@@ -256,7 +257,7 @@ export class Post {
     return this.waitingCount;
   }
 
-  /** Pushes what waits, as far as there is room, and wakes whoever got something. Ends every turn. */
+  /** Pushes what waits while there is room, and wakes whoever got something. Ends every turn. */
   flush(): void {
     for (let to = 0; to < this.targets.length; to++) {
       const target = this.targets[to];
@@ -346,10 +347,10 @@ export class Post {
   // ---- sleep ----------------------------------------------------------------------------------
 
   /**
-   * May this thread sleep? Flushes, announces the sleep and looks at its rings for the last time; the
-   * caller then looks at whatever else others leave for it (the part board, flags). Whatever the
-   * answers and however it slept, `woke` comes next. False also if waiting messages have just gone
-   * out: the thread may be under its limit again, and take input.
+   * May this thread sleep? Flushes, announces the sleep and looks at its rings for the last time;
+   * the caller then looks at whatever else others leave for it (the part board, flags). Whatever
+   * the answers and however it slept, `woke` comes next. False also if waiting messages have just
+   * gone out: the thread may be under its limit again, and take input.
    */
   prepareSleep(): boolean {
     const waitingBefore = this.waitingCount;
@@ -360,8 +361,9 @@ export class Post {
   }
 
   /**
-   * Will everybody whose ring is full ring when there is room? Asked once more after the announcement:
-   * a drainer may have taken the wish for room, and rung, when this thread still counted as awake.
+   * Will everybody whose ring is full ring when there is room? Asked once more after the
+   * announcement: a drainer may have taken the wish for room, and rung, when this thread still
+   * counted as awake.
    */
   private willBeRung(): boolean {
     if (this.waitingCount === 0) return true;

@@ -19,13 +19,13 @@
 //   after the bytes, so a drainer that sees the new tail sees the whole message.
 // - The drainer alone writes the head. It stores the head after it has read the bytes, so a pusher
 //   that sees the new head may overwrite them.
-// - Tail and head count bytes, wrap at 2^32 and are multiples of 8. Each side keeps its last view of
-//   the other's: it may be stale, and then shows less room or fewer messages than there are.
-// - "Wants room" is set by a pusher that found the ring full, and taken back by the drainer, who then
-//   rings the pusher's doorbell. The pusher looks at the head again after it has set the flag, the
-//   drainer at the flag after it has stored the head: one of the two sees the other's store. Before
-//   it sleeps, the pusher looks whether its flag still stands: a drainer that was about to look at the
-//   flag anyway may take it, and ring a bell that is not yet asleep. (test/sim/ring.ts)
+// - Tail and head count bytes, wrap at 2^32 and are multiples of 8. Each side keeps its last view
+//   of the other's: it may be stale, and then shows less room or fewer messages than there are.
+// - "Wants room" is set by a pusher that found the ring full, and taken back by the drainer, who
+//   then rings the pusher's doorbell. The pusher looks at the head again after it has set the flag,
+//   the drainer at the flag after it has stored the head: one of the two sees the other's store.
+//   Before it sleeps, the pusher looks whether its flag still stands: a drainer that was about to
+//   look at the flag anyway may take it, and ring a bell that is not yet asleep. (test/sim/ring.ts)
 
 import { assert } from '../base/assert.js';
 
@@ -198,8 +198,8 @@ export class RingWriter {
   }
 
   /**
-   * Asks the drainer to ring when there is room again. False if some came free meanwhile: push again
-   * instead of waiting.
+   * Asks the drainer to ring when there is room again. False if some came free meanwhile: push
+   * again instead of waiting.
    */
   wantRoom(): boolean {
     // Store, then load, both sequentially consistent: see the top.
@@ -211,12 +211,12 @@ export class RingWriter {
   }
 
   /**
-   * Does the wish for room still stand, so that the drainer will ring? If not, it may have rung while
-   * this thread still counted as awake: push again instead of sleeping.
+   * Does the wish for room still stand, so that the drainer will ring? If not, it may have rung
+   * while this thread still counted as awake: push again instead of sleeping.
    */
   willBeRung(): boolean {
-    // Sequentially consistent: asked after the thread has announced that it goes to sleep. The drainer
-    // takes the wish first and looks at the bell then.
+    // Sequentially consistent: asked after the thread has announced that it goes to sleep. The
+    // drainer takes the wish first and looks at the bell then.
     return Atomics.load(this.i32, this.wantsIndex) === 1;
   }
 }
@@ -297,8 +297,8 @@ export class RingReader {
 
   /** Does the pusher wait for room? Asked after drain; the answer takes the wish back. */
   takeWish(): boolean {
-    // A load first: the swap would pull the line each time. Whoever set it after this load looked at
-    // the head after that, and saw the room.
+    // A load first: the swap would pull the line each time. Whoever set it after this load looked
+    // at the head after that, and saw the room.
     if (Atomics.load(this.i32, this.wantsIndex) === 0) return false;
     return Atomics.exchange(this.i32, this.wantsIndex, 0) === 1;
   }

@@ -8,6 +8,8 @@
 
 import { assert } from '../base/assert.js';
 import { Slices } from '../base/slices.js';
+import { Batch, BATCH_COMMANDS } from '../dispatch/batch.js';
+import type { Command } from '../dispatch/command.js';
 import { Outcome, type Runner } from '../dispatch/run.js';
 import { Closing, ReplyMode, type Session } from '../dispatch/session.js';
 import { Parsed, Parser, type ParserLimits } from '../resp/parse.js';
@@ -53,6 +55,7 @@ export class Serving implements ReplyEdge {
   outputBytes = 0;
   private readonly hooks: ServingHooks;
   private readonly parser: Parser;
+  private readonly batch: Batch;
   private toFlush: Connection[] = [];
   private readonly bySession = new Map<Session, Connection>();
   /** Connections whose session waits, for deadlines. */
@@ -65,6 +68,7 @@ export class Serving implements ReplyEdge {
     this.limits = limits;
     this.hooks = hooks;
     this.parser = new Parser(new Slices(), limits);
+    this.batch = new Batch(runner.keyspace, runner.table);
     this.arena = new Uint8Array(new ArrayBuffer(ARENA_BYTES));
     this.reply = new Reply(this.arena, this);
   }
@@ -181,34 +185,87 @@ export class Serving implements ReplyEdge {
     if (connection.session.wait !== null) this.waiting.add(connection);
   }
 
-  /** Runs commands until input, room or permission ends. */
+  /** Runs commands until input, room or permission ends; `parser.commandAt` is what comes next. */
   private serve(connection: Connection, parser: Parser): void {
     const { session } = connection;
-    const { runner, reply } = this;
+    if (session.isAuthenticated && connection.large === null) {
+      this.serveBatches(connection, parser);
+      return;
+    }
+    // One by one: a stranger's limits end with its AUTH, and large input keeps its parser's progress.
+    const { args } = parser;
     while (session.closing === Closing.No && session.wait === null) {
       const parsed = parser.next();
       if (parsed === Parsed.Command) {
-        if (runner.run(session, parser.args, reply) === Outcome.Postponed) {
-          parser.forget();
-          connection.isPostponed = true;
-          this.postponed.add(connection);
+        const command = this.runner.table.find(args, 0);
+        if (!this.execute(connection, command, args, false)) {
+          if (connection.isPostponed) parser.forget();
+          else parser.commandAt = parser.at;
           return;
         }
-        parser.commandAt = parser.at;
         parser.isStranger = !session.isAuthenticated;
-        if (connection.outputBytes > EAGER_SEND_BYTES && !this.relieve(connection)) return;
-      } else if (parsed === Parsed.Nothing) {
-        parser.commandAt = parser.at;
       } else if (parsed === Parsed.Incomplete) {
         return;
-      } else {
-        reply.error(parser.error);
-        this.runner.server.stats.errorReplied('ERR');
-        session.closing = Closing.AfterReply;
+      } else if (parsed === Parsed.Error) {
+        this.failProtocol(connection, parser);
       }
+      parser.commandAt = parser.at;
     }
-    // What was read past the last command stays for later, or goes with the connection.
     parser.commandAt = parser.at;
+  }
+
+  /** As serve, reading some commands ahead so that their memory can be brought near. */
+  private serveBatches(connection: Connection, parser: Parser): void {
+    const { session } = connection;
+    const { batch } = this;
+    let parsed = Parsed.Nothing as Parsed;
+    while (session.closing === Closing.No && session.wait === null) {
+      batch.count = 0;
+      while (batch.count < BATCH_COMMANDS) {
+        parser.args = batch.args[batch.count]!;
+        parsed = parser.next();
+        if (parsed === Parsed.Command) batch.add(parser.commandAt);
+        else if (parsed !== Parsed.Nothing) break;
+      }
+      batch.touch(session.database);
+      for (let index = 0; index < batch.count; index++) {
+        const args = batch.args[index]!;
+        const isPlaced = batch.isPlaced[index] !== 0;
+        if (this.execute(connection, batch.commands[index]!, args, isPlaced)) continue;
+        // What was read ahead and not run is input again.
+        const next = connection.isPostponed ? index : index + 1;
+        if (next < batch.count) parser.rewind(batch.startsAt[next]!);
+        else if (parsed === Parsed.Command) parser.commandAt = parser.at;
+        return;
+      }
+      if (parsed === Parsed.Incomplete) return;
+      if (parsed === Parsed.Error) this.failProtocol(connection, parser);
+      parser.commandAt = parser.at;
+    }
+  }
+
+  private failProtocol(connection: Connection, parser: Parser): void {
+    this.reply.error(parser.error);
+    this.runner.server.stats.errorReplied('ERR');
+    connection.session.closing = Closing.AfterReply;
+  }
+
+  /** Runs one command. False when no further one may run now. */
+  private execute(
+    connection: Connection,
+    command: Command | null,
+    args: Slices,
+    isPlaced: boolean,
+  ): boolean {
+    const { session } = connection;
+    const outcome = this.runner.runFound(session, command, args, this.reply, isPlaced);
+    if (outcome === Outcome.Postponed) {
+      connection.isPostponed = true;
+      this.postponed.add(connection);
+      return false;
+    }
+    if (connection.outputBytes > EAGER_SEND_BYTES && !this.relieve(connection)) return false;
+    return session.closing === Closing.No && session.wait === null;
   }
 
   /** Sends queued output between two commands; false when the connection must stop for now. */

@@ -43,8 +43,11 @@ export interface ParserLimits {
 }
 
 export class Parser {
-  readonly args: Slices;
+  /** Where the words of the next command go. May be exchanged between two commands. */
+  args: Slices;
   readonly limits: ParserLimits;
+  /** The input. */
+  private u8: Uint8Array;
   /** First byte not yet consumed. */
   at = 0;
   /** Where input ends. */
@@ -61,12 +64,13 @@ export class Parser {
 
   constructor(args: Slices, limits: ParserLimits) {
     this.args = args;
+    this.u8 = args.u8;
     this.limits = limits;
   }
 
   /** Starts on fresh input; nothing unfinished may be lost (see isIdle). */
   feed(u8: Uint8Array, start: number, end: number): void {
-    this.args.u8 = u8;
+    this.u8 = u8;
     this.at = start;
     this.commandAt = start;
     this.end = end;
@@ -77,6 +81,7 @@ export class Parser {
   /** More input has arrived behind `end`, in a buffer that may have moved by `shift` bytes. */
   extend(u8: Uint8Array, shift: number, end: number): void {
     const { args } = this;
+    this.u8 = u8;
     args.u8 = u8;
     if (shift !== 0) {
       for (let index = 0; index < args.count; index++) {
@@ -95,6 +100,12 @@ export class Parser {
     this.bulkBytes = -1;
   }
 
+  /** Goes back to a command that was read ahead and not run. */
+  rewind(start: number): void {
+    this.commandAt = start;
+    this.forget();
+  }
+
   /** Bytes that the unfinished command is known to need from commandAt on. */
   get neededBytes(): number {
     const known = this.at - this.commandAt;
@@ -102,11 +113,11 @@ export class Parser {
   }
 
   next(): Parsed {
-    const { args } = this;
-    const u8 = args.u8;
+    const { args, u8 } = this;
     const end = this.end;
     let at = this.at;
     if (this.wordsLeft === 0) {
+      args.u8 = u8;
       this.commandAt = at;
       if (at >= end) return Parsed.Incomplete;
       if (u8[at] !== STAR) return this.inline();
@@ -168,7 +179,7 @@ export class Parser {
 
   /** Reads `*<count>`; Command when words follow. */
   private readCount(): Parsed {
-    const { u8 } = this.args;
+    const { u8 } = this;
     const lineEnd = this.findLineEnd(this.at);
     if (lineEnd === -1) {
       if (this.end - this.at > INLINE_BYTES_MAX) return this.fail('too big mbulk count string');
@@ -188,7 +199,7 @@ export class Parser {
 
   /** Reads `$<length>` at this.at; Command when bulkBytes is known. */
   private readBulkLength(): Parsed {
-    const { u8 } = this.args;
+    const { u8 } = this;
     const lineEnd = this.findLineEnd(this.at);
     if (lineEnd === -1) {
       if (this.end - this.at > INLINE_BYTES_MAX) return this.fail('too big bulk count string');
@@ -211,7 +222,7 @@ export class Parser {
 
   /** The index of the CR that ends the line at `start`, when the byte behind it has arrived too. */
   private findLineEnd(start: number): number {
-    const found = this.args.u8.indexOf(CR, start);
+    const found = this.u8.indexOf(CR, start);
     return found === -1 || found + 1 >= this.end ? -1 : found;
   }
 
@@ -222,23 +233,24 @@ export class Parser {
 
   /** A line of words, as typed into telnet. */
   private inline(): Parsed {
-    const { args } = this;
-    const lineFeed = args.u8.indexOf(LF, this.at);
+    const { args, u8 } = this;
+    const lineFeed = u8.indexOf(LF, this.at);
     if (lineFeed === -1 || lineFeed >= this.end) {
       if (this.end - this.at > INLINE_BYTES_MAX) return this.fail('too big inline request');
       return Parsed.Incomplete;
     }
-    const lineEnd = lineFeed > this.at && args.u8[lineFeed - 1] === CR ? lineFeed - 1 : lineFeed;
-    const start = this.at;
+    const lineEnd = lineFeed > this.at && u8[lineFeed - 1] === CR ? lineFeed - 1 : lineFeed;
+    // Words are unescaped in place, in a copy: the input may have to be read once more.
+    args.u8 = u8.slice(this.at, lineEnd);
     this.at = lineFeed + 1;
     args.count = 0;
-    if (!this.splitLine(start, lineEnd)) return this.fail('unbalanced quotes in request');
+    if (!this.splitLine(0, args.u8.length)) return this.fail('unbalanced quotes in request');
     return args.count === 0 ? Parsed.Nothing : Parsed.Command;
   }
 
   /**
-   * Splits u8[start, end) into words, unescaping quoted ones in place: a word never gets longer, and
-   * the input bytes are this command's own. False for unbalanced quotes.
+   * Splits args.u8[start, end) into words, unescaping quoted ones in place: a word never gets longer.
+   * False for unbalanced quotes.
    */
   private splitLine(start: number, end: number): boolean {
     const { args } = this;

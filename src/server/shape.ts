@@ -7,7 +7,7 @@ import { type BoardShape, createBoard } from '../mesh/board.js';
 import { createControl } from '../mesh/control.js';
 import type { SleepKind } from '../mesh/doorbell.js';
 import { createMesh, type MeshShape } from '../mesh/post.js';
-import { formatSlab } from '../slab/alloc.js';
+import { formatSlab, PAGE_BYTES } from '../slab/alloc.js';
 import { Slab } from '../slab/slab.js';
 import { ClientDirectory } from '../stats/clients.js';
 import { CommandStats } from '../stats/commands.js';
@@ -18,6 +18,8 @@ import type { ServerFacts } from '../dispatch/server-door.js';
 export interface ProcessShape {
   readonly facts: ServerFacts;
   readonly slabs: readonly SharedArrayBuffer[];
+  /** Where in its buffer each slab begins. */
+  readonly slabStarts: readonly number[];
   readonly databaseCount: number;
   readonly hashKey: readonly [number, number];
   readonly clock: SharedArrayBuffer;
@@ -44,6 +46,7 @@ export interface ProcessShape {
 export interface ShapePlan {
   readonly facts: ServerFacts;
   readonly slabs: readonly SharedArrayBuffer[];
+  readonly slabStarts: readonly number[];
   readonly databaseCount: number;
   readonly commandCount: number;
   readonly clientsMax: number;
@@ -59,19 +62,20 @@ export function createShape(plan: ShapePlan): ProcessShape {
   sleeps.push(acceptorSleep, 'loop');
   // The acceptor spreads connections evenly, but closings need not be: any worker may hold most.
   const clientsPerThread = plan.clientsMax + 32;
-  for (const [index, buffer] of plan.slabs.entries()) {
-    formatSlab(new Slab(index, buffer), plan.databaseCount);
+  for (const slab of attachSlabs(plan.slabs, plan.slabStarts)) {
+    formatSlab(slab, plan.databaseCount);
   }
   return {
     facts,
     slabs: plan.slabs,
+    slabStarts: plan.slabStarts,
     databaseCount: plan.databaseCount,
     hashKey: drawHashKey(),
     clock: new SharedArrayBuffer(CLOCK_DOUBLES * 8),
     lookups: new SharedArrayBuffer(threadCount * Lookup.Words * 8),
     commandStats: new SharedArrayBuffer(CommandStats.bytesFor(plan.commandCount, threadCount)),
     serverStats: new SharedArrayBuffer(ServerStats.bytesFor(threadCount)),
-    slowlog: new SharedArrayBuffer(Slowlog.bytes),
+    slowlog: new SharedArrayBuffer(Slowlog.bytesFor(SLOWLOG_ENTRIES_MAX)),
     clients: new SharedArrayBuffer(ClientDirectory.bytesFor(threadCount, clientsPerThread)),
     control: createControl(),
     numbers: new SharedArrayBuffer(64),
@@ -83,6 +87,17 @@ export function createShape(plan: ShapePlan): ProcessShape {
     listeningFds: plan.listeningFds,
   };
 }
+
+/** This thread's views of all slabs. */
+export function attachSlabs(
+  buffers: readonly SharedArrayBuffer[],
+  starts: readonly number[],
+): Slab[] {
+  return buffers.map((buffer, index) => new Slab(index, buffer, starts[index]!));
+}
+
+/** The slow log never holds more, whatever slowlog-max-len says: 1024 entries of 5 KB. */
+const SLOWLOG_ENTRIES_MAX = 1024;
 
 /** Below this much a partition is of no use to anybody. */
 const PARTITION_BYTES_MIN = 2 ** 20;
@@ -96,7 +111,7 @@ export function reserveSlabs(
   bytes: number,
   warn: (line: string) => void,
 ): SharedArrayBuffer[] {
-  for (let size = bytes; size >= PARTITION_BYTES_MIN; size = Math.floor(size / 2 / 4096) * 4096) {
+  for (let size = bytes; size >= PARTITION_BYTES_MIN; size = Math.floor(size / 2 / PAGE_BYTES) * PAGE_BYTES) {
     const slabs = tryReserve(count, size);
     if (slabs === null) continue;
     if (size < bytes) {
@@ -116,7 +131,10 @@ export function reserveSlabs(
 function tryReserve(count: number, bytes: number): SharedArrayBuffer[] | null {
   const slabs: SharedArrayBuffer[] = [];
   try {
-    for (let index = 0; index < count; index++) slabs.push(new SharedArrayBuffer(bytes));
+    // A page more than asked for, so that the slab can begin at a page boundary.
+    for (let index = 0; index < count; index++) {
+      slabs.push(new SharedArrayBuffer(bytes + PAGE_BYTES));
+    }
     return slabs;
   } catch (error) {
     if (error instanceof RangeError) return null;

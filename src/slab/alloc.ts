@@ -21,14 +21,7 @@
 // Blocks that were never handed out are not on that list: they are carved in order.
 
 import { assert } from '../base/assert.js';
-import {
-  DATABASE_WORDS,
-  formatHeader,
-  Header,
-  NONE,
-  type Ref,
-  type Slab,
-} from './slab.js';
+import { DATABASE_WORDS, formatHeader, Header, NONE, type Ref, type Slab } from './slab.js';
 
 /** Any block or run. */
 export type BlockRef = Ref<'block'>;
@@ -276,6 +269,7 @@ export function growInPlace(slab: Slab, ref: BlockRef, bytes: number): boolean {
   if (run < extra) return false;
   const isDirty = (i32[nextAt + Page.State]! & DIRTY_BIT) !== 0;
   takeRun(slab, next, run);
+  markTaken(slab, next, extra);
   if (run > extra) putRun(slab, next + extra, run - extra, isDirty);
   i32[at + Page.Extent] = wanted;
   usePages(slab, next, extra);
@@ -293,6 +287,7 @@ export function shrinkInPlace(slab: Slab, ref: BlockRef, bytes: number): void {
   const wanted = Math.max(1, pagesFor(bytes));
   if (wanted >= pages) return;
   i32[at + Page.Extent] = wanted;
+  if (wanted > 1) i32[at + (wanted - 1) * DESCRIPTOR_WORDS + Page.State] = Kind.LargeInside;
   i32[Header.UsedGranules] = i32[Header.UsedGranules]! - ((pages - wanted) << PAGE_GRANULE_SHIFT);
   releasePages(slab, page + wanted, pages - wanted);
 }
@@ -359,7 +354,10 @@ function unlinkSpan(slab: Slab, page: number, at: number, sizeClass: number): vo
   if (next !== 0) i32[descriptors + next * DESCRIPTOR_WORDS + Page.Previous] = previous;
   if (previous !== 0) i32[descriptors + previous * DESCRIPTOR_WORDS + Page.Next] = next;
   else {
-    assert(i32[Header.ClassHeads + sizeClass] === page, 'a span without predecessor heads its list');
+    assert(
+      i32[Header.ClassHeads + sizeClass] === page,
+      'a span without predecessor heads its list',
+    );
     i32[Header.ClassHeads + sizeClass] = next;
   }
 }
@@ -373,9 +371,21 @@ function takePages(slab: Slab, pages: number): number {
   const run = i32[at + Page.Extent]!;
   const isDirty = (i32[at + Page.State]! & DIRTY_BIT) !== 0;
   takeRun(slab, page, run);
+  markTaken(slab, page, pages);
   if (run > pages) putRun(slab, page + pages, run - pages, isDirty);
   usePages(slab, page, pages);
   return page;
+}
+
+/**
+ * Makes the ends of taken pages look taken: they are what a neighbour looks at before it merges. The
+ * pages between keep what they were; nobody looks at them.
+ */
+function markTaken(slab: Slab, page: number, pages: number): void {
+  const { i32 } = slab;
+  const at = i32[Header.DescriptorsAt]! + page * DESCRIPTOR_WORDS;
+  i32[at + Page.State] = Kind.LargeInside;
+  i32[at + (pages - 1) * DESCRIPTOR_WORDS + Page.State] = Kind.LargeInside;
 }
 
 function usePages(slab: Slab, page: number, pages: number): void {
@@ -429,8 +439,8 @@ function headOf(slab: Slab, level: number, bins: number): number {
 function putRun(slab: Slab, page: number, pages: number, isDirty: boolean): void {
   const { i32 } = slab;
   const descriptors = i32[Header.DescriptorsAt]!;
-  // Runs merge only with runs of the same cleanliness, unless they are short: a page that was given
-  // back to the system must not be counted as held, and a short dirty one is not worth a run.
+  // Runs merge only with runs of the same cleanliness: a page that was given back to the system must
+  // not be counted as held. The owner's purge brings the others together.
   if (isDirty) i32[Header.DirtyPages] = i32[Header.DirtyPages]! + pages;
   if (page > i32[Header.FirstPage]!) {
     const beforeAt = descriptors + (page - 1) * DESCRIPTOR_WORDS;
@@ -527,6 +537,7 @@ export function purge(
         if ((i32[at + Page.State]! & DIRTY_BIT) !== 0 && pages >= pagesMin) {
           const cleaned = Math.min(pages, pagesMax);
           takeRun(slab, page, pages);
+          markTaken(slab, page, cleaned);
           if (pages > cleaned) putRun(slab, page + cleaned, pages - cleaned, true);
           give(page * PAGE_BYTES, cleaned * PAGE_BYTES);
           putRun(slab, page, cleaned, false);

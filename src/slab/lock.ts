@@ -9,8 +9,8 @@
 //
 // Who writes what, and what orders it
 // - Word 0 is written by compare-and-swap only. Holder and reserver are thread indexes plus one.
-//   Atomics are sequentially consistent: the swap that takes a lock sees everything that was written
-//   before the swap that released it, so the partition itself needs no atomic access.
+//   Atomics are sequentially consistent: the swap that takes a lock sees everything that was
+//   written before the swap that released it, so the partition itself needs no atomic access.
 // - Words 1 to 6 are written by the holder alone, with plain stores. Others read them as hints: the
 //   watchdog and INFO may see them stale or half-way.
 // - Word 0 is 0 exactly when the lock is free and nobody reserved it: whoever frees it clears the
@@ -18,16 +18,17 @@
 //
 // Why nobody sleeps for ever
 // - A thread sleeps only on a word in which it has seen or set the waiters bit; a release that sees
-//   the bit clears it and wakes one sleeper. A thread that has slept sets the bit again, when it takes
-//   the lock or finds it taken, on behalf of those who sleep on. Hence: while anybody sleeps, the
-//   bit is set or somebody awake is about to set it. (test/sim/lock.ts checks this without timeouts.)
+//   the bit clears it and wakes one sleeper. A thread that has slept sets the bit again, when it
+//   takes the lock or finds it taken, on behalf of those who sleep on. Hence: while anybody sleeps,
+//   the bit is set or somebody awake is about to set it. (test/sim/lock.ts checks this without
+//   timeouts.)
 // - The reserved field names a waiter of more than a millisecond; nobody else takes the lock then.
 //   A release that sees it wakes all, because the one sleeper it would wake could be another.
 // - Sleeps are short anyhow, so that a waiter looks at the part board now and then.
 
 import { availableParallelism } from 'node:os';
-import { performance } from 'node:perf_hooks';
 import { assert } from '../base/assert.js';
+import { CLOCK_DOUBLES, SystemClock } from '../base/clock.js';
 
 const enum Lock {
   Word = 0,
@@ -54,8 +55,8 @@ export const LOCK_WORDS: number = Lock.Words;
 export const LOCK_THREADS_MAX: number = Word.HolderMask;
 
 // A visit takes about a microsecond and a sleep with its wake-up twenty to fifty, so a waiter first
-// looks this often (a few microseconds in all). Longer does not pay: on a busy machine the holder is
-// preempted, and spinning keeps it from running. With one processor spinning cannot help at all.
+// looks this often (a few microseconds in all). Longer does not pay: on a busy machine the holder
+// is preempted, and spinning keeps it from running. With one processor spinning cannot help at all.
 const SPINS = availableParallelism() > 1 ? 400 : 0;
 
 const RESERVE_AFTER_MS = 1;
@@ -97,6 +98,8 @@ let waiting: LockWaiting = {
   longHoldMs: 0,
 };
 let heldCount = 0;
+// Only differences are read from it, so it needs no offset in shared memory.
+const clock = new SystemClock(new Float64Array(CLOCK_DOUBLES));
 
 /** Says what this thread does while it waits for a lock. */
 export function configureLocks(how: LockWaiting): void {
@@ -177,7 +180,7 @@ function takeSlowly(words: Int32Array, at: number, self: Holder): void {
 }
 
 function waitForLock(words: Int32Array, at: number, self: Holder): void {
-  const startMs = performance.now();
+  const startMs = clock.monotonicMs();
   // Set once this thread may have used up a wake-up that others hoped for.
   let hasSlept = false;
   let isReported = false;
@@ -192,7 +195,7 @@ function waitForLock(words: Int32Array, at: number, self: Holder): void {
       if (Atomics.compareExchange(words, at, word, sleepers | self) === word) break;
       continue;
     }
-    waitedMs = performance.now() - startMs;
+    waitedMs = clock.monotonicMs() - startMs;
     const announced = word | sleepers | reservation(word, self, waitedMs);
     // On taken words, or free ones that another reserved: never on one this thread could take.
     if (announced !== word && Atomics.compareExchange(words, at, word, announced) !== word)
@@ -216,7 +219,7 @@ function waitForLock(words: Int32Array, at: number, self: Holder): void {
       isReported = reportIfLong(words, at, waitedMs - sameTakeSinceMs);
     }
   }
-  countContention(words, at, Math.round((performance.now() - startMs) * 1000));
+  countContention(words, at, Math.round((clock.monotonicMs() - startMs) * 1000));
 }
 
 /** The reserver bits to add to `word`: this thread's if it has waited long and nobody was first. */

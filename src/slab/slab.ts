@@ -80,16 +80,24 @@ export class Slab {
   readonly buffer: SharedArrayBuffer;
   readonly u8: Uint8Array;
   readonly i32: Int32Array;
+  /** Any word index, masked with this, lies in the slab: for reads that are only hints. */
+  readonly wordMask: number;
 
-  constructor(index: number, buffer: SharedArrayBuffer) {
+  /**
+   * `start` is where in the buffer the slab begins: the system hands out memory 16 bytes behind a page
+   * boundary, and a slab wants to begin at one (alignedStart), for cache lines and for madvise.
+   */
+  constructor(index: number, buffer: SharedArrayBuffer, start = 0) {
     this.index = index;
     this.buffer = buffer;
-    this.u8 = new Uint8Array(buffer);
-    this.i32 = new Int32Array(buffer);
+    const bytes = Math.min(SLAB_BYTES_MAX, buffer.byteLength - start);
+    this.u8 = new Uint8Array(buffer, start, bytes);
+    this.i32 = new Int32Array(buffer, start, bytes >>> 2);
+    this.wordMask = 2 ** Math.floor(Math.log2(bytes >>> 2)) - 1;
   }
 
   get bytes(): number {
-    return this.buffer.byteLength;
+    return this.u8.length;
   }
 }
 

@@ -49,7 +49,9 @@ export const enum Wish {
   UnblockError = 3,
 }
 
-/** Longest name, library name, library version and user, bytes. */
+/** Longest name, bytes: queue libraries make long ones. */
+export const CLIENT_NAME_BYTES_MAX = 256;
+/** Longest library name, library version and user, bytes. */
 export const CLIENT_TEXT_BYTES_MAX = 64;
 /** Longest address: a unix socket's path has up to 108 bytes. */
 export const CLIENT_ADDRESS_BYTES_MAX = 124;
@@ -143,7 +145,7 @@ const TEXTS_AT = (Word.Doubles + Double.Count * 2) * 4;
 const ADDRESS_AT = TEXTS_AT;
 const LOCAL_ADDRESS_AT = ADDRESS_AT + Text.Bytes + CLIENT_ADDRESS_BYTES_MAX;
 const NAME_AT = LOCAL_ADDRESS_AT + Text.Bytes + CLIENT_ADDRESS_BYTES_MAX;
-const LIBRARY_NAME_AT = NAME_AT + Text.Bytes + CLIENT_TEXT_BYTES_MAX;
+const LIBRARY_NAME_AT = NAME_AT + Text.Bytes + CLIENT_NAME_BYTES_MAX;
 const LIBRARY_VERSION_AT = LIBRARY_NAME_AT + Text.Bytes + CLIENT_TEXT_BYTES_MAX;
 const USER_AT = LIBRARY_VERSION_AT + Text.Bytes + CLIENT_TEXT_BYTES_MAX;
 const SLOT_BYTES = Math.ceil((USER_AT + Text.Bytes + CLIENT_TEXT_BYTES_MAX) / 64) * 64;
@@ -224,7 +226,7 @@ export class ClientDirectory {
     f64[this.doubleOf(at, Double.CreatedMs)] = facts.createdMs;
     this.writeText(at, ADDRESS_AT, facts.address, CLIENT_ADDRESS_BYTES_MAX);
     this.writeText(at, LOCAL_ADDRESS_AT, facts.localAddress, CLIENT_ADDRESS_BYTES_MAX);
-    this.writeText(at, NAME_AT, '', CLIENT_TEXT_BYTES_MAX);
+    this.writeText(at, NAME_AT, '', CLIENT_NAME_BYTES_MAX);
     this.writeText(at, LIBRARY_NAME_AT, '', CLIENT_TEXT_BYTES_MAX);
     this.writeText(at, LIBRARY_VERSION_AT, '', CLIENT_TEXT_BYTES_MAX);
     this.writeText(at, USER_AT, 'default', CLIENT_TEXT_BYTES_MAX);
@@ -307,9 +309,9 @@ export class ClientDirectory {
     this.f64[this.doubleOf(at, Double.QueuedBytes)] = queuedBytes;
   }
 
-  /** Texts are latin1, at most CLIENT_TEXT_BYTES_MAX long: who sets longer ones is refused before. */
+  /** Texts are latin1 and fit their limits: who sets longer ones is refused before. */
   setName(slot: number, name: string): void {
-    this.setText(slot, NAME_AT, name);
+    this.setText(slot, NAME_AT, name, CLIENT_NAME_BYTES_MAX);
   }
 
   setLibraryName(slot: number, name: string): void {
@@ -474,11 +476,16 @@ export class ClientDirectory {
     Atomics.store(this.i32, at + Word.Sequence, this.i32[at + Word.Sequence]! + 1);
   }
 
-  private setText(slot: number, textAt: number, text: string): void {
-    assert(text.length <= CLIENT_TEXT_BYTES_MAX, 'a text fits its place in the slot');
+  private setText(
+    slot: number,
+    textAt: number,
+    text: string,
+    bytesMax = CLIENT_TEXT_BYTES_MAX,
+  ): void {
+    assert(text.length <= bytesMax, 'a text fits its place in the slot');
     const at = this.ownWordOf(slot);
     this.startWriting(at);
-    this.writeText(at, textAt, text, CLIENT_TEXT_BYTES_MAX);
+    this.writeText(at, textAt, text, bytesMax);
     this.endWriting(at);
   }
 
@@ -491,7 +498,7 @@ export class ClientDirectory {
 
   private readText(at: number, textAt: number): string {
     const byteAt = at * 4 + textAt;
-    const length = Math.min(this.i32[(byteAt + Text.Length) >> 2]!, CLIENT_ADDRESS_BYTES_MAX);
+    const length = Math.min(this.i32[(byteAt + Text.Length) >> 2]!, CLIENT_NAME_BYTES_MAX);
     const start = byteAt + Text.Bytes;
     return this.u8.toString('latin1', start, start + length);
   }

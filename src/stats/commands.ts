@@ -91,6 +91,15 @@ export class CommandStats {
     return totals;
   }
 
+  /** Calls of one command in all threads. */
+  callsOf(id: number): number {
+    let calls = 0;
+    for (let thread = 0; thread < this.threadCount; thread++) {
+      calls += this.all[(thread * this.commandCount + id) * Row.Words + Row.Calls]!;
+    }
+    return calls;
+  }
+
   /** Forgets everything; counts of other threads that are being written may survive by one. */
   reset(): void {
     this.all.fill(0);

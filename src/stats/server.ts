@@ -52,8 +52,13 @@ const enum Shared {
   OperationsPerSecond = 8,
   InputPerSecond = 10,
   OutputPerSecond = 12,
+  /** Forty bytes of text. */
+  ReplicationId = 16,
   Words = 32,
 }
+
+/** Hex digits of a replication id. */
+const REPLICATION_ID_BYTES = 40;
 
 const ERROR_NAMES_AT = Shared.Words;
 const BLOCKS_AT = (Shared.Words + ERROR_CODES_MAX * ERROR_NAME_WORDS) >> 1;
@@ -171,6 +176,17 @@ export class ServerStats {
 
   get outputBytesPerSecond(): number {
     return this.f64[Shared.OutputPerSecond >> 1]!;
+  }
+
+  /** The name of this history of changes: 40 hex digits, empty until one is set. */
+  get replicationId(): string {
+    const start = Shared.ReplicationId * 4;
+    return this.u8.toString('latin1', start, start + REPLICATION_ID_BYTES).replaceAll('\0', '');
+  }
+
+  set replicationId(digits: string) {
+    assert(/^[0-9a-f]{40}$/.test(digits), 'a replication id has 40 hex digits');
+    this.u8.write(digits, Shared.ReplicationId * 4, 'latin1');
   }
 
   /** CONFIG RESETSTAT; counts of other threads that are being written may survive by one. */

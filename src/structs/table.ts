@@ -23,7 +23,7 @@
 // which bounds what one command pays for growth. Only the first bucket of a chain carries an epoch.
 
 import { assert } from '../base/assert.js';
-import { allocate, type BlockRef, release } from '../slab/alloc.js';
+import { allocate, type BlockRef, release, reserve } from '../slab/alloc.js';
 import { NONE, type Ref, type Slab } from '../slab/slab.js';
 
 /** A table's three words, inside a root or a block of its owner. */
@@ -64,10 +64,16 @@ const PREFIX_SHIFT = 32 - DEPTH_MAX;
 
 /** Entries from which a segment that needs another overflow bucket is split instead: 77 %. */
 const SPLIT_ENTRIES = 296;
+/** Up to here an empty table is freed at once: eight segments. */
+const SMALL_DEPTH = 3;
 /** Two sibling segments with at most so many entries become one again. */
 const MERGE_ENTRIES = 144;
 
-/** Positions of a scan are below this: a prefix of DEPTH_MAX bits and a bucket. */
+const PREFIX_MASK = (1 << DEPTH_MAX) - 1;
+/** Draws of randomRef before it walks on from where it is: a sparse table is mostly empty buckets. */
+const DRAWS_MAX = 128;
+
+/** Positions of a scan are below this: a bucket number, then a prefix of DEPTH_MAX bits. */
 export const SCAN_END = 2 ** (DEPTH_MAX + BUCKET_SHIFT);
 
 /** Does the thing at `ref` have the key u8[start, start + length)? */
@@ -129,6 +135,32 @@ export function findInBucket(
   }
 }
 
+/**
+ * For the touch pass of a pipeline, without the lock: loads the bucket's line and returns its first
+ * word. What it reads may be stale or torn; it is a hint and kept within the slab by `mask`.
+ */
+export function touchBucket(slab: Slab, rootAt: number, hash: number, mask: number): number {
+  const { i32 } = slab;
+  const directory = i32[rootAt + TableRoot.Directory]!;
+  const depth = i32[rootAt + TableRoot.Depth]! & DEPTH_MASK;
+  const entry = i32[((directory << 1) + ((hash >>> 1) >>> (31 - depth))) & mask]!;
+  return (((entry & ~DEPTH_MASK) << 1) + (hash & BUCKET_MASK) * Bucket.Words) & mask;
+}
+
+/** As touchBucket: the ref that the bucket's tags make likely for `hash`, NONE if there is none. */
+export function likelyRef(slab: Slab, bucket: number, hash: number, mask: number): number {
+  const { i32 } = slab;
+  const pattern = Math.imul(tagOf(hash), TAG_EVERYWHERE);
+  for (let word = 0; word < TAG_WORDS; word++) {
+    const differs = i32[(bucket + Bucket.Tags + word) & mask]! ^ pattern;
+    const hits = (differs - TAG_EVERYWHERE) & ~differs & TAG_HIGH_BITS;
+    if (hits === 0) continue;
+    const slot = (word << 2) + ((31 - Math.clz32(hits & -hits)) >> 3);
+    return i32[(bucket + Bucket.Refs + slot) & mask]!;
+  }
+  return NONE;
+}
+
 /** Epoch of a first bucket: four bits, see Header.Epoch. */
 export function epochOf(slab: Slab, bucket: number): number {
   return slab.i32[bucket + Bucket.Link]! >>> EPOCH_SHIFT;
@@ -180,12 +212,7 @@ export function insert(
 }
 
 /** Puts `next` in the place of `previous`, which must be there. */
-export function replaceRef(
-  slab: Slab,
-  bucket: number,
-  previous: number,
-  next: number,
-): void {
+export function replaceRef(slab: Slab, bucket: number, previous: number, next: number): void {
   const { i32 } = slab;
   for (;;) {
     for (let slot = 0; slot < SLOTS; slot++) {
@@ -342,6 +369,8 @@ function doubleDirectory(slab: Slab, rootAt: number): boolean {
   const depth = i32[rootAt + TableRoot.Depth]!;
   const words = 1 << depth;
   const previous = i32[rootAt + TableRoot.Directory]!;
+  // A directory may be larger than what the command has reserved: it must not take that away.
+  if (!reserve(slab, words * 8)) return false;
   const next = allocate(slab, words * 8);
   if (next === NONE) return false;
   const from = previous << 1;
@@ -438,11 +467,12 @@ export function shrinkStep(slab: Slab, rootAt: number, place: number): number {
   const { i32 } = slab;
   const directory = i32[rootAt + TableRoot.Directory]!;
   if (directory === NONE) return 0;
-  if (i32[rootAt + TableRoot.Count] === 0) {
+  const depth = i32[rootAt + TableRoot.Depth]!;
+  // A large table that became empty shrinks like any other, so that no step takes long.
+  if (i32[rootAt + TableRoot.Count] === 0 && depth <= SMALL_DEPTH) {
     freeTable(slab, rootAt);
     return 0;
   }
-  const depth = i32[rootAt + TableRoot.Depth]!;
   if (place >= 1 << depth) {
     halveDirectory(slab, rootAt);
     return 0;
@@ -458,7 +488,8 @@ export function shrinkStep(slab: Slab, rootAt: number, place: number): number {
   if (!isLower || (sibling & DEPTH_MASK) !== localDepth) return first + span;
   const lower = entry & ~DEPTH_MASK;
   const upper = sibling & ~DEPTH_MASK;
-  if (countSegment(slab, lower) + countSegment(slab, upper) > MERGE_ENTRIES) return first + 2 * span;
+  if (countSegment(slab, lower) + countSegment(slab, upper) > MERGE_ENTRIES)
+    return first + 2 * span;
   if (!mergeSegments(slab, lower, upper)) return first + 2 * span;
   for (let index = 0; index < 2 * span; index++) {
     i32[directoryAt + first + index] = lower | (localDepth - 1);
@@ -466,11 +497,16 @@ export function shrinkStep(slab: Slab, rootAt: number, place: number): number {
   return first;
 }
 
-/** Moves all of `upper` into `lower`; false when their epochs differ (a snapshot is walking). */
+/**
+ * Moves all of `upper` into `lower`. False when their epochs differ (a snapshot is walking), or when a
+ * chain would need more than its first bucket: merging must not need memory, nobody reserved any.
+ */
 function mergeSegments(slab: Slab, lower: number, upper: number): boolean {
   for (let index = 0; index < BUCKETS_PER_SEGMENT; index++) {
-    const offset = index * Bucket.Words;
-    if (epochOf(slab, (lower << 1) + offset) !== epochOf(slab, (upper << 1) + offset)) return false;
+    const into = (lower << 1) + index * Bucket.Words;
+    const from = (upper << 1) + index * Bucket.Words;
+    if (epochOf(slab, into) !== epochOf(slab, from)) return false;
+    if (countChain(slab, into) + countChain(slab, from) > SLOTS) return false;
   }
   const { i32, u8 } = slab;
   for (let index = 0; index < BUCKETS_PER_SEGMENT; index++) {
@@ -481,7 +517,8 @@ function mergeSegments(slab: Slab, lower: number, upper: number): boolean {
         const ref = i32[bucket + Bucket.Refs + slot]!;
         if (ref === NONE) continue;
         const hash = u8[((bucket + Bucket.Tags) << 2) + slot]! << TAG_SHIFT;
-        if (!putInChain(slab, into, hash, ref)) extendChain(slab, into, hash, ref);
+        const isPut = putInChain(slab, into, hash, ref);
+        assert(isPut, 'a merged chain has room for both');
       }
       const link = i32[bucket + Bucket.Link]! & LINK_MASK;
       if (link === NONE) break;
@@ -532,37 +569,74 @@ export function freeTable(slab: Slab, rootAt: number): void {
   i32[rootAt + TableRoot.Count] = 0;
 }
 
+/**
+ * Frees one segment, handing each ref in it to `free`, for tables that nobody uses any more: `place`
+ * is where the last call left off, 0 at first. Returns the next place; 0 when the table is gone.
+ */
+export function freeSegmentStep(
+  slab: Slab,
+  rootAt: number,
+  place: number,
+  free: (slab: Slab, ref: number) => void,
+): number {
+  const { i32 } = slab;
+  const directory = i32[rootAt + TableRoot.Directory]!;
+  if (directory === NONE) return 0;
+  const depth = i32[rootAt + TableRoot.Depth]!;
+  const entry = i32[(directory << 1) + place]!;
+  const segment = entry & ~DEPTH_MASK;
+  for (let index = 0; index < BUCKETS_PER_SEGMENT; index++) {
+    const bucket = (segment << 1) + index * Bucket.Words;
+    i32[rootAt + TableRoot.Count] = i32[rootAt + TableRoot.Count]! - countChain(slab, bucket);
+    eachInBucket(slab, bucket, free);
+    releaseChain(slab, i32[bucket + Bucket.Link]! & LINK_MASK);
+  }
+  release(slab, segment as BlockRef);
+  const next = place + (1 << (depth - (entry & DEPTH_MASK)));
+  if (next < 1 << depth) return next;
+  release(slab, directory as BlockRef);
+  i32[rootAt + TableRoot.Directory] = NONE;
+  i32[rootAt + TableRoot.Depth] = 0;
+  assert(i32[rootAt + TableRoot.Count] === 0, 'a freed table held what it counted');
+  return 0;
+}
+
 /** First word of the bucket at a scan position, or 0 when the table is empty. */
 export function bucketAtPosition(slab: Slab, rootAt: number, position: number): number {
   // A position is made of hash bits: it finds its bucket as a hash would.
-  const prefix = position >>> BUCKET_SHIFT;
-  return bucketAt(slab, rootAt, (prefix << PREFIX_SHIFT) | (position & BUCKET_MASK));
+  const prefix = position & PREFIX_MASK;
+  return bucketAt(slab, rootAt, (prefix << PREFIX_SHIFT) | (position >>> DEPTH_MAX));
 }
 
 /**
- * The position behind `position`, SCAN_END after the last. Segments cover contiguous ranges of hash
- * prefixes, and a bucket keeps its number when its segment splits or merges: so a scan meets every
- * entry that is there from its beginning to its end, and some of them twice.
+ * The position behind `position`, SCAN_END after the last. A scan takes all segments' buckets of one
+ * number before those of the next. A segment that splits or merges changes the range of prefixes that
+ * it serves, but an entry never changes its bucket's number: so a scan meets every entry that is
+ * there from its beginning to its end, and some of them twice. (Segment after segment would miss
+ * those of a segment that is merged into one that is half walked.)
  */
 export function nextPosition(slab: Slab, rootAt: number, position: number): number {
-  if ((position & BUCKET_MASK) !== BUCKET_MASK) return position + 1;
   const { i32 } = slab;
   const directory = i32[rootAt + TableRoot.Directory]!;
   if (directory === NONE) return SCAN_END;
   const depth = i32[rootAt + TableRoot.Depth]!;
-  const prefix = position >>> BUCKET_SHIFT;
+  const prefix = position & PREFIX_MASK;
   const entry = i32[(directory << 1) + (prefix >>> (DEPTH_MAX - depth))]!;
-  const span = 2 ** (DEPTH_MAX - (entry & DEPTH_MASK));
-  return (Math.floor(prefix / span) + 1) * span * BUCKETS_PER_SEGMENT;
+  const span = 1 << (DEPTH_MAX - (entry & DEPTH_MASK));
+  // Behind the last prefix this carries into the bucket number.
+  return position - (prefix & (span - 1)) + span;
 }
 
 /** A ref drawn with `draw` (uniform below its argument), or NONE for an empty table. */
 export function randomRef(slab: Slab, rootAt: number, draw: (below: number) => number): number {
   if (slab.i32[rootAt + TableRoot.Count] === 0) return NONE;
-  for (;;) {
-    // A bucket by chance, then an entry of it by chance: fair enough for RANDOMKEY and eviction,
-    // like Redis's own choice by bucket.
-    const bucket = bucketAtPosition(slab, rootAt, draw(SCAN_END));
+  // A bucket by chance, then an entry of it by chance: fair enough for RANDOMKEY and eviction,
+  // like Redis's own choice by bucket.
+  let position = 0;
+  for (let draws = 0; ; draws++) {
+    if (draws < DRAWS_MAX) position = draw(SCAN_END);
+    else position = nextPosition(slab, rootAt, position) % SCAN_END;
+    const bucket = bucketAtPosition(slab, rootAt, position);
     const count = countChain(slab, bucket);
     if (count !== 0) return refInChain(slab, bucket, draw(count));
   }

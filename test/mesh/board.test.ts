@@ -77,7 +77,7 @@ describe('the part board', () => {
     coordinator.endRound();
   });
 
-  it('tells the coordinator when the owner has no free slot, and frees slots with the round', () => {
+  it('tells the coordinator when no slot is free, and frees slots with the round', () => {
     const shape = createBoard({ threadCount: 2, slotsPerOwner: 2 });
     const boards = [0, 1].map((self) => new Board(shape, self, () => {}));
     const [first, second] = boards as [Board, Board];

@@ -184,7 +184,7 @@ class Sleeper {
 
 const NUMBER_BYTES = 4;
 
-/** The lengths and bytes of the messages of one sender to one target: both sides can compute them. */
+/** The messages of one sender to one target: both sides can compute lengths and bytes. */
 class MessageStream {
   private readonly random: Random;
   private readonly lengthMax: number;

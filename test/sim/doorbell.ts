@@ -1,5 +1,5 @@
-// The doorbell (src/mesh/doorbell.ts) as a step machine: one owner that sleeps in epoll_wait without a
-// timeout, and ringers that each leave some messages.
+// The doorbell (src/mesh/doorbell.ts) as a step machine: one owner that sleeps in epoll_wait
+// without a timeout, and ringers that each leave some messages.
 
 import { DONE, type Model, type Program, type Rules } from './explore.js';
 

@@ -1,10 +1,10 @@
 // Step machines of the protocols between threads, under a scheduler that decides who goes next: all
 // interleavings of two or three threads, or random ones from a seed.
 //
-// A model has a program per thread: named steps, each one atomic access to what threads share. A step
-// changes the state it is given and names the next step; null means that it cannot go yet, and the
-// thread stays where it is (what it changed is forgotten). A list of steps is a choice: time passed
-// or not, say. A thread that reaches DONE has ended.
+// A model has a program per thread: named steps, each one atomic access to what threads share. A
+// step changes the state it is given and names the next step; null means that it cannot go yet, and
+// the thread stays where it is (what it changed is forgotten). A list of steps is a choice: time
+// passed or not, say. A thread that reaches DONE has ended.
 
 import type { Random } from '../support/seed.js';
 

@@ -1,5 +1,6 @@
-// The partition lock (src/slab/lock.ts) as a step machine. Sleeps have no timeout here, so a wake-up
-// that is lost leaves a thread asleep for ever; a few may end by themselves, as timeouts do.
+// The partition lock (src/slab/lock.ts) as a step machine. Sleeps have no timeout here, so a
+// wake-up that is lost leaves a thread asleep for ever; a few may end by themselves, as timeouts
+// do.
 
 import { DONE, type Model, type Program, type Rules } from './explore.js';
 
@@ -203,7 +204,7 @@ interface OrderState {
   next: number[];
 }
 
-/** Three threads that each take several of three locks, one after the other, in the given orders. */
+/** Three threads that each take several of three locks, one after the other, in some order. */
 export function orderModel(rules: Rules<OrderRule>): Model<OrderState> {
   // The second finds out late that it needs a lower lock. By the rule it takes it from the start.
   const late = rules.beforeFirstWrite ? [0, 1, 2] : [1, 2, 0];

@@ -1,11 +1,12 @@
 // The numbers that order all writes, and when a reply may leave, as a step machine.
 //
-// Every thread has a log: a buffer in shared memory, a lock and what it has written. A write changes a
-// partition under its lock, takes the next number, and appends its record, both under the lock of the
-// own log, before the partition's lock is released. A reply to write n leaves when every record up to
-// n is written. To know that without asking anybody, a thread publishes a lower bound before the first
-// write of its turn (all numbers it will take are greater) and clears it after its write to the file.
-// Whoever finds a bound below its own number writes that thread's buffer itself.
+// Every thread has a log: a buffer in shared memory, a lock and what it has written. A write
+// changes a partition under its lock, takes the next number, and appends its record, both under the
+// lock of the own log, before the partition's lock is released. A reply to write n leaves when
+// every record up to n is written. To know that without asking anybody, a thread publishes a lower
+// bound before the first write of its turn (all numbers it will take are greater) and clears it
+// after its write to the file. Whoever finds a bound below its own number writes that thread's
+// buffer itself.
 
 import { DONE, type Model, type Program, type Rules } from './explore.js';
 

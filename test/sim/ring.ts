@@ -1,5 +1,5 @@
-// A ring with its wish for room (src/mesh/ring.ts) and both doorbells, as a step machine: a pusher with
-// more messages than fit, and a drainer. Both sleep without a timeout. A message is two words.
+// A ring with its wish for room (src/mesh/ring.ts) and both doorbells, as a step machine: a pusher
+// with more messages than fit, and a drainer. Both sleep without a timeout. A message is two words.
 
 import { DONE, type Model, type Program, type Rules } from './explore.js';
 

@@ -1,0 +1,16 @@
+// The commands about keys of any type.
+
+import type { CommandSpec } from '../../dispatch/define.js';
+import { expiryCommands } from './expiry.js';
+import { keyCommands } from './keys.js';
+import { objectCommands } from './object.js';
+import { scanCommands } from './scan.js';
+import { waitCommands } from './wait.js';
+
+export const genericCommands: readonly CommandSpec[] = [
+  ...keyCommands,
+  ...expiryCommands,
+  ...scanCommands,
+  ...objectCommands,
+  ...waitCommands,
+];

@@ -1,0 +1,321 @@
+// INFO's sections of single figures.
+
+import { arch, release, totalmem, type as systemName } from 'node:os';
+import type { Context } from '../../dispatch/context.js';
+import { REDIS_VERSION } from '../../dispatch/server-door.js';
+import { Lookup } from '../../keyspace/keyspace.js';
+import { heldBytesOf } from '../../slab/alloc.js';
+import { Header, usedBytesOf } from '../../slab/slab.js';
+import { ClientFlag } from '../../stats/clients.js';
+import { Counter } from '../../stats/server.js';
+import type { InfoField } from './info.js';
+
+const US_PER_SECOND = 1_000_000;
+const SECONDS_PER_DAY = 86_400;
+
+export function server(context: Context): readonly InfoField[] {
+  const { config, facts } = context.server;
+  const uptime = Math.floor((context.nowMs - facts.startedMs) / 1000);
+  return [
+    ['redis_version', REDIS_VERSION],
+    ['flagstone_version', facts.version],
+    ['redis_git_sha1', '00000000'],
+    ['redis_git_dirty', 0],
+    ['redis_build_id', '0'],
+    ['redis_mode', 'standalone'],
+    ['os', `${systemName()} ${release()} ${arch()}`],
+    ['arch_bits', 64],
+    ['monotonic_clock', 'Node.js performance.now'],
+    ['multiplexing_api', facts.transport === 'native' ? 'epoll' : 'libuv'],
+    ['atomicvar_api', 'ecmascript-atomics'],
+    ['gcc_version', '0.0.0'],
+    ['node_version', process.versions.node],
+    ['process_id', facts.processId],
+    ['process_supervised', 'no'],
+    ['run_id', facts.runId],
+    ['tcp_port', facts.port],
+    ['server_time_usec', context.nowMs * 1000],
+    ['uptime_in_seconds', Math.max(0, uptime)],
+    ['uptime_in_days', Math.max(0, Math.floor(uptime / SECONDS_PER_DAY))],
+    ['hz', config.number('hz')],
+    ['configured_hz', config.number('hz')],
+    ['lru_clock', Math.floor(context.nowMs / 1000) & 0xffffff],
+    ['executable', facts.executable],
+    ['config_file', facts.configFile],
+    ['io_threads_active', facts.threadCount > 1 ? 1 : 0],
+  ];
+}
+
+export function clients(context: Context): readonly InfoField[] {
+  const { clients: directory, config } = context.server;
+  const views = directory.views();
+  const blocked = views.filter(({ flags }) => (flags & ClientFlag.Blocked) !== 0).length;
+  const tracking = views.filter(({ flags }) => (flags & ClientFlag.Tracking) !== 0).length;
+  const largest = (bytesOf: (view: (typeof views)[number]) => number) =>
+    views.reduce((most, view) => Math.max(most, bytesOf(view)), 0);
+  return [
+    ['connected_clients', views.length],
+    ['cluster_connections', 0],
+    ['maxclients', config.number('maxclients')],
+    ['client_recent_max_input_buffer', largest((view) => view.inputBytes)],
+    ['client_recent_max_output_buffer', largest((view) => view.outputBytes)],
+    ['blocked_clients', blocked],
+    ['tracking_clients', tracking],
+    ['clients_in_timeout_table', blocked],
+    ['total_blocking_keys', 0],
+    ['total_blocking_keys_on_nokey', 0],
+  ];
+}
+
+export function memory(context: Context): readonly InfoField[] {
+  const { config, stats: counters } = context.server;
+  const slabs = context.keyspace.partitions.map((partition) => partition.slab);
+  const sum = (bytesOf: (slab: (typeof slabs)[number]) => number) =>
+    slabs.reduce((total, slab) => total + bytesOf(slab), 0);
+  const used = context.server.usedMemory();
+  const dataset = sum(usedBytesOf);
+  const held = sum(heldBytesOf);
+  const resident = process.memoryUsage.rss();
+  const limit = config.number('maxmemory');
+  counters.notePeak(used, context.nowMs);
+  const peak = counters.peakBytes;
+  return [
+    ['used_memory', used],
+    ['used_memory_human', humanBytes(used)],
+    ['used_memory_rss', resident],
+    ['used_memory_rss_human', humanBytes(resident)],
+    ['used_memory_peak', peak],
+    ['used_memory_peak_human', humanBytes(peak)],
+    ['used_memory_peak_perc', percent(used, peak)],
+    ['used_memory_overhead', Math.max(0, used - dataset)],
+    ['used_memory_startup', 0],
+    ['used_memory_dataset', dataset],
+    ['used_memory_dataset_perc', percent(dataset, used)],
+    ['allocator_allocated', dataset],
+    ['allocator_active', held],
+    ['allocator_resident', held],
+    ['total_system_memory', totalmem()],
+    ['total_system_memory_human', humanBytes(totalmem())],
+    ...NO_SCRIPTS,
+    ['maxmemory', limit],
+    ['maxmemory_human', humanBytes(limit)],
+    ['maxmemory_policy', config.text('maxmemory-policy')],
+    ['allocator_frag_ratio', ratio(held, dataset)],
+    ['allocator_frag_bytes', Math.max(0, held - dataset)],
+    ['allocator_rss_ratio', ratio(held, held)],
+    ['allocator_rss_bytes', 0],
+    ['rss_overhead_ratio', ratio(resident, held)],
+    ['rss_overhead_bytes', resident - held],
+    ['mem_fragmentation_ratio', ratio(resident, used)],
+    ['mem_fragmentation_bytes', resident - used],
+    ['mem_not_counted_for_evict', 0],
+    ['mem_replication_backlog', 0],
+    ['mem_total_replication_buffers', 0],
+    ['mem_clients_slaves', 0],
+    ['mem_clients_normal', clientBytes(context)],
+    ['mem_cluster_links', 0],
+    ['mem_aof_buffer', 0],
+    ['mem_allocator', 'flagstone'],
+    ['active_defrag_running', 0],
+    ['lazyfree_pending_objects', 0],
+    // A word of the header, loaded without the lock: it may be a moment old.
+    ['lazyfreed_objects', sum((slab) => slab.i32[Header.LazyFreed]!)],
+  ];
+}
+
+const NO_SCRIPTS: readonly InfoField[] = [
+  ['used_memory_lua', 0],
+  ['used_memory_vm_eval', 0],
+  ['used_memory_lua_human', '0B'],
+  ['used_memory_scripts_eval', 0],
+  ['number_of_cached_scripts', 0],
+  ['number_of_functions', 0],
+  ['number_of_libraries', 0],
+  ['used_memory_vm_functions', 0],
+  ['used_memory_vm_total', 0],
+  ['used_memory_vm_total_human', '0B'],
+  ['used_memory_functions', 0],
+  ['used_memory_scripts', 0],
+  ['used_memory_scripts_human', '0B'],
+];
+
+function clientBytes(context: Context): number {
+  let bytes = 0;
+  for (const view of context.server.clients.views()) bytes += view.inputBytes + view.outputBytes;
+  return bytes;
+}
+
+export function persistence(context: Context): readonly InfoField[] {
+  const { facts, stats: counters } = context.server;
+  return [
+    ['loading', 0],
+    ['async_loading', 0],
+    ['current_cow_peak', 0],
+    ['current_cow_size', 0],
+    ['current_cow_size_age', 0],
+    ['current_fork_perc', '0.00'],
+    ['current_save_keys_processed', 0],
+    ['current_save_keys_total', 0],
+    ['rdb_changes_since_last_save', counters.total(Counter.Changes)],
+    ['rdb_bgsave_in_progress', 0],
+    ['rdb_last_save_time', Math.floor(facts.startedMs / 1000)],
+    ['rdb_last_bgsave_status', 'ok'],
+    ['rdb_last_bgsave_time_sec', -1],
+    ['rdb_current_bgsave_time_sec', -1],
+    ['rdb_saves', 0],
+    ['rdb_last_cow_size', 0],
+    ['rdb_last_load_keys_expired', 0],
+    ['rdb_last_load_keys_loaded', 0],
+    ['aof_enabled', 0],
+    ['aof_rewrite_in_progress', 0],
+    ['aof_rewrite_scheduled', 0],
+    ['aof_last_rewrite_time_sec', -1],
+    ['aof_current_rewrite_time_sec', -1],
+    ['aof_last_bgrewrite_status', 'ok'],
+    ['aof_rewrites', 0],
+    ['aof_rewrites_consecutive_failures', 0],
+    ['aof_last_write_status', 'ok'],
+    ['aof_last_cow_size', 0],
+    ['module_fork_in_progress', 0],
+    ['module_fork_last_cow_size', 0],
+  ];
+}
+
+export function stats(context: Context): readonly InfoField[] {
+  const { commandStats: perCommand, stats: counters, table } = context.server;
+  let calls = 0;
+  let commandUs = 0;
+  for (const command of table.all) {
+    const totals = perCommand.totals(command.id);
+    calls += totals.calls;
+    commandUs += totals.microseconds;
+  }
+  return [
+    ['total_connections_received', counters.total(Counter.ConnectionsReceived)],
+    ['total_commands_processed', calls],
+    ['instantaneous_ops_per_sec', Math.round(counters.operationsPerSecond)],
+    ['total_net_input_bytes', counters.total(Counter.InputBytes)],
+    ['total_net_output_bytes', counters.total(Counter.OutputBytes)],
+    ['total_net_repl_input_bytes', 0],
+    ['total_net_repl_output_bytes', 0],
+    ['instantaneous_input_kbps', (counters.inputBytesPerSecond / 1024).toFixed(2)],
+    ['instantaneous_output_kbps', (counters.outputBytesPerSecond / 1024).toFixed(2)],
+    ['instantaneous_input_repl_kbps', '0.00'],
+    ['instantaneous_output_repl_kbps', '0.00'],
+    ['rejected_connections', counters.total(Counter.ConnectionsRejected)],
+    ['sync_full', 0],
+    ['sync_partial_ok', 0],
+    ['sync_partial_err', 0],
+    ['expired_keys', counters.lookup(Lookup.Expired)],
+    ['expired_stale_perc', '0.00'],
+    ['expired_time_cap_reached_count', counters.total(Counter.ExpireTimeCapped)],
+    ['expire_cycle_cpu_milliseconds', Math.round(counters.total(Counter.ActiveExpireMs))],
+    ['evicted_keys', counters.total(Counter.Evicted)],
+    ['evicted_clients', counters.total(Counter.EvictedClients)],
+    ['total_eviction_exceeded_time', 0],
+    ['current_eviction_exceeded_time', 0],
+    ['keyspace_hits', counters.lookup(Lookup.Hits)],
+    ['keyspace_misses', counters.lookup(Lookup.Misses)],
+    ...NOT_HERE,
+    ['unexpected_error_replies', counters.total(Counter.UnexpectedErrors)],
+    ['total_error_replies', counters.total(Counter.ErrorReplies)],
+    ['dump_payload_sanitizations', 0],
+    ['total_reads_processed', counters.total(Counter.Reads)],
+    ['total_writes_processed', counters.total(Counter.Writes)],
+    ['io_threaded_reads_processed', counters.total(Counter.Reads)],
+    ['io_threaded_writes_processed', counters.total(Counter.Writes)],
+    ['reply_buffer_shrinks', 0],
+    ['reply_buffer_expands', 0],
+    ['eventloop_cycles', counters.total(Counter.EventLoopTurns)],
+    ['eventloop_duration_sum', Math.round(counters.total(Counter.EventLoopUs))],
+    ['eventloop_duration_cmd_sum', Math.round(commandUs)],
+    ['instantaneous_eventloop_cycles_per_sec', 0],
+    ['instantaneous_eventloop_duration_usec', 0],
+    ['acl_access_denied_auth', counters.total(Counter.AclDenied)],
+    ['acl_access_denied_cmd', 0],
+    ['acl_access_denied_key', 0],
+    ['acl_access_denied_channel', 0],
+    ['client_query_buffer_limit_disconnections', counters.total(Counter.InputLimitDisconnections)],
+    [
+      'client_output_buffer_limit_disconnections',
+      counters.total(Counter.OutputLimitDisconnections),
+    ],
+  ];
+}
+
+/** Figures of features that this server does not have. */
+const NOT_HERE: readonly InfoField[] = [
+  ['pubsub_channels', 0],
+  ['pubsub_patterns', 0],
+  ['pubsubshard_channels', 0],
+  ['latest_fork_usec', 0],
+  ['total_forks', 0],
+  ['migrate_cached_sockets', 0],
+  ['slave_expires_tracked_keys', 0],
+  ['active_defrag_hits', 0],
+  ['active_defrag_misses', 0],
+  ['active_defrag_key_hits', 0],
+  ['active_defrag_key_misses', 0],
+  ['total_active_defrag_time', 0],
+  ['current_active_defrag_time', 0],
+  ['tracking_total_keys', 0],
+  ['tracking_total_items', 0],
+  ['tracking_total_prefixes', 0],
+];
+
+export function replication(context: Context): readonly InfoField[] {
+  const { config, stats: counters } = context.server;
+  return [
+    ['role', 'master'],
+    ['connected_slaves', 0],
+    ['master_failover_state', 'no-failover'],
+    ['master_replid', counters.replicationId || '0'.repeat(40)],
+    ['master_replid2', '0'.repeat(40)],
+    ['master_repl_offset', 0],
+    ['second_repl_offset', -1],
+    ['repl_backlog_active', 0],
+    ['repl_backlog_size', config.number('repl-backlog-size')],
+    ['repl_backlog_first_byte_offset', 0],
+    ['repl_backlog_histlen', 0],
+  ];
+}
+
+export function cpu(): readonly InfoField[] {
+  const { user, system } = process.cpuUsage();
+  return [
+    ['used_cpu_sys', (system / US_PER_SECOND).toFixed(6)],
+    ['used_cpu_user', (user / US_PER_SECOND).toFixed(6)],
+    ['used_cpu_sys_children', '0.000000'],
+    ['used_cpu_user_children', '0.000000'],
+  ];
+}
+
+export function modules(): readonly InfoField[] {
+  return [];
+}
+
+export function cluster(): readonly InfoField[] {
+  return [['cluster_enabled', 0]];
+}
+
+function percent(part: number, whole: number): string {
+  return `${(whole === 0 ? 0 : (part * 100) / whole).toFixed(2)}%`;
+}
+
+function ratio(part: number, whole: number): string {
+  return (whole === 0 ? 1 : part / whole).toFixed(2);
+}
+
+const UNITS = ['K', 'M', 'G', 'T', 'P'];
+
+/** Bytes as Redis shows them to people: 512B, 1.50M. */
+export function humanBytes(bytes: number): string {
+  if (bytes < 1024) return `${bytes}B`;
+  let value = bytes;
+  let unit = -1;
+  while (value >= 1024 && unit + 1 < UNITS.length) {
+    value /= 1024;
+    unit++;
+  }
+  return `${value.toFixed(2)}${UNITS[unit]}`;
+}

@@ -1,0 +1,7 @@
+// Limits of the configuration that hot paths read: numbers in a field, not look-ups by name. The
+// server sets them at start and whenever CONFIG SET changes them, on every thread.
+
+export const limits = {
+  /** proto-max-bulk-len: the longest word a client may send and the longest string there may be. */
+  bulkBytesMax: 512 * 1024 * 1024,
+};

@@ -1,0 +1,129 @@
+// What the owner of a partition does for it between commands: removes expired keys, frees detached
+// databases, shrinks tables after deletions, gives free pages back to the system. In steps: the
+// caller takes the partition's lock, calls, releases. No clock is read here and no lock is taken.
+
+import { purge } from '../slab/alloc.js';
+import { Header, NONE } from '../slab/slab.js';
+import { shrinkStep, TableRoot } from '../structs/table.js';
+import type { EntryRef } from './entry.js';
+import { advance, ExpiryRoot, freeExpiryStep } from './expire.js';
+import { freeDetachedStep } from './flush.js';
+import type { Partition } from './partition.js';
+
+/** What a step may do, and with what. */
+export interface UpkeepStep {
+  /** False while keys must not expire by themselves (DEBUG SET-ACTIVE-EXPIRE 0). */
+  readonly expires: boolean;
+  readonly nowMs: number;
+  /** Gives pages back to the system; null where that is not possible. */
+  readonly give: ((byteOffset: number, bytes: number) => void) | null;
+}
+
+// One step holds the lock for about 50 µs. An expired entry takes some 0.3 µs of it (its key is hashed,
+// its bucket and its block are cache misses), a table segment that is looked at 1 µs, one that is
+// merged some 10 µs.
+const ENTRIES_PER_STEP = 150;
+const SEGMENT_COST = 5;
+
+/** A table that lost an eighth of its keys since it was last dense is looked through. */
+const DENSE_SHIFT = 3;
+
+/** Dirty pages that are kept for what comes next: 1 MiB, and an eighth of what is in use. */
+const DIRTY_PAGES_KEPT = 256;
+const DIRTY_SHARE_SHIFT = 3;
+/** Runs of 64 KiB are worth a system call; 256 KiB at once keep it short. */
+const PURGE_PAGES_MIN = 16;
+const PURGE_PAGES_MAX = 64;
+
+/** One step of upkeep, of the most urgent kind. True when there is nothing left to do for now. */
+export function upkeepStep(partition: Partition, step: UpkeepStep): boolean {
+  if (step.expires && !expireStep(partition, step.nowMs, ENTRIES_PER_STEP)) return false;
+  if (!freeDetachedStep(partition, ENTRIES_PER_STEP)) return false;
+  if (!shrinkTables(partition, ENTRIES_PER_STEP)) return false;
+  return step.give === null || !purgeStep(partition, step.give);
+}
+
+/**
+ * Removes up to `budget` keys that have expired before `nowMs`, of all databases. True when no more are
+ * due. It does nothing while keys do not expire by the clock (a replica, a replay).
+ */
+export function expireStep(partition: Partition, nowMs: number, budget: number): boolean {
+  const { slab, keyspace } = partition;
+  if (!keyspace.expiresByClock) return true;
+  expiring = partition;
+  for (let database = 0; database < keyspace.databaseCount; database++) {
+    if (partition.volatileCountOf(database) === 0) continue;
+    partition.select(database);
+    budget = advance(slab, partition.expiryRoot, nowMs, budget, expireEntry);
+    if (budget === 0) return false;
+  }
+  return true;
+}
+
+// The partition that this thread is expiring entries of: a closure each step would be garbage.
+let expiring: Partition;
+
+function expireEntry(entry: EntryRef): void {
+  expiring.expire(entry);
+}
+
+/**
+ * Goes on shrinking the tables of all databases that lost many keys, where the last call stopped. True
+ * at the end of a round over the databases.
+ */
+export function shrinkTables(partition: Partition, budget: number): boolean {
+  const { slab, keyspace } = partition;
+  const { i32 } = slab;
+  let place = i32[Header.UpkeepSegment]!;
+  let database = i32[Header.UpkeepDatabase]!;
+  for (; database < keyspace.databaseCount; database++) {
+    partition.select(database);
+    if (place === 0 && !isSparse(partition)) continue;
+    do {
+      if (budget <= 0) {
+        i32[Header.UpkeepDatabase] = database;
+        i32[Header.UpkeepSegment] = place;
+        return false;
+      }
+      budget -= SEGMENT_COST;
+      place = shrinkStep(slab, partition.tableRoot, place);
+    } while (place !== 0);
+    endRound(partition);
+  }
+  i32[Header.UpkeepDatabase] = 0;
+  i32[Header.UpkeepSegment] = 0;
+  return true;
+}
+
+/** Has the selected database lost so many keys that its table may be too large? */
+function isSparse(partition: Partition): boolean {
+  const { i32 } = partition.slab;
+  const count = i32[partition.tableRoot + TableRoot.Count]!;
+  const mark = i32[partition.shrinkMark]!;
+  if (count > mark) i32[partition.shrinkMark] = count;
+  if (count === 0) return i32[partition.tableRoot + TableRoot.Directory] !== NONE;
+  return count < mark - (mark >> DENSE_SHIFT);
+}
+
+/** A round merges each segment with one neighbour at the most: what it leaves is half as sparse. */
+function endRound(partition: Partition): void {
+  const { slab } = partition;
+  const { i32 } = slab;
+  const count = i32[partition.tableRoot + TableRoot.Count]!;
+  const half = i32[partition.shrinkMark]! >> 1;
+  i32[partition.shrinkMark] = Math.max(count, half);
+  // An empty database keeps no index; the next volatile key makes a new one.
+  if (i32[partition.expiryRoot + ExpiryRoot.Count] !== 0 || count !== 0) return;
+  freeExpiryStep(slab, partition.expiryRoot, Number.POSITIVE_INFINITY);
+}
+
+/** Gives one run of free pages back when many are held. True when it did. */
+export function purgeStep(
+  partition: Partition,
+  give: (byteOffset: number, bytes: number) => void,
+): boolean {
+  const { i32 } = partition.slab;
+  const kept = DIRTY_PAGES_KEPT + (i32[Header.UsedPages]! >> DIRTY_SHARE_SHIFT);
+  if (i32[Header.DirtyPages]! <= kept) return false;
+  return purge(partition.slab, PURGE_PAGES_MIN, PURGE_PAGES_MAX, give);
+}

@@ -1,0 +1,165 @@
+// The portable transport: node:net streams. Where the native one does not run (macOS, Windows, an
+// unknown libc) and where it is asked for. Each worker listens on the same listening descriptors, and
+// the system gives each connection to one of them.
+
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Session } from '../dispatch/session.js';
+import { Connection, type Wire } from './connection.js';
+import { DENIED_TEXT, TOO_MANY_TEXT } from './listen.js';
+import type { Serving } from './serving.js';
+
+export interface NodeTransportHooks {
+  /** A session for a fresh connection, or null when there is no room for one. */
+  readonly open: (address: string, localAddress: string, fd: number) => Session | null;
+  /** Input has come after a while: clocks and gates are to be looked at. */
+  readonly beforeInput: () => void;
+  readonly isRefused: (address: string) => 'full' | 'protected' | null;
+  /** A connection was counted in, and left again before it had a session. */
+  readonly counted: (change: 1 | -1) => void;
+  readonly keepAliveSeconds: () => number;
+  readonly unixPath: () => string;
+}
+
+/** Output that node:net holds for us; more stays in our own queue, where limits see it. */
+const SOCKET_BYTES_MAX = 256 * 1024;
+
+export class NodeTransport implements Wire {
+  private readonly serving: Serving;
+  private readonly hooks: NodeTransportHooks;
+  private readonly servers: Server[] = [];
+  private nextGeneration = 1;
+  private isFlushPlanned = false;
+
+  constructor(serving: Serving, hooks: NodeTransportHooks) {
+    this.serving = serving;
+    this.hooks = hooks;
+  }
+
+  /** Listens on descriptors that the main thread has opened. */
+  async listen(fds: readonly number[]): Promise<void> {
+    for (const fd of fds) {
+      const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) =>
+        this.accept(socket),
+      );
+      this.servers.push(server);
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen({ fd }, resolve);
+      });
+    }
+  }
+
+  private accept(socket: Socket): void {
+    const address = addressOf(socket.remoteAddress, socket.remotePort) || this.hooks.unixPath();
+    const local = addressOf(socket.localAddress, socket.localPort) || this.hooks.unixPath();
+    socket.on('error', () => {
+      // The close that follows says all there is to say.
+    });
+    this.hooks.counted(1);
+    const refused = this.hooks.isRefused(address);
+    const session = refused === null ? this.hooks.open(address, local, descriptorOf(socket)) : null;
+    if (session === null) {
+      this.hooks.counted(-1);
+      socket.end(refused === 'protected' ? DENIED_TEXT : TOO_MANY_TEXT);
+      return;
+    }
+    const keepAlive = this.hooks.keepAliveSeconds();
+    if (keepAlive > 0) socket.setKeepAlive(true, keepAlive * 1000);
+    const { nowMs } = this.serving.runner.keyspace;
+    const connection = new Connection(session.fd, this.nextGeneration++, session, this, nowMs);
+    connection.socket = socket;
+    this.serving.add(connection);
+    socket.on('data', (bytes) => this.received(connection, bytes));
+    socket.on('drain', () => this.drained(connection));
+    socket.on('end', () => this.serving.close(connection));
+    socket.on('close', () => this.serving.close(connection));
+  }
+
+  private received(connection: Connection, bytes: Buffer): void {
+    if (connection.isClosed) return;
+    this.hooks.beforeInput();
+    const { serving } = this;
+    connection.lastInputMs = serving.runner.keyspace.nowMs;
+    serving.inputBytes += bytes.length;
+    if (connection.large !== null) {
+      const { large } = connection;
+      large.makeRoom(bytes.length);
+      large.u8.set(bytes, large.end);
+      large.arrived(bytes.length);
+      serving.receivedLarge(connection);
+    } else {
+      this.receivedSmall(connection, bytes);
+    }
+    this.planFlush();
+  }
+
+  private receivedSmall(connection: Connection, bytes: Buffer): void {
+    const { kept } = connection;
+    connection.kept = null;
+    if (kept === null) {
+      this.serving.received(connection, bytes, 0, bytes.length);
+      return;
+    }
+    const joined = new Uint8Array(new ArrayBuffer(kept.length + bytes.length));
+    joined.set(kept);
+    joined.set(bytes, kept.length);
+    this.serving.received(connection, joined, 0, joined.length);
+  }
+
+  /** Replies leave at the end of the loop's turn, when all sockets that had input were read. */
+  private planFlush(): void {
+    if (this.isFlushPlanned) return;
+    this.isFlushPlanned = true;
+    setImmediate(() => {
+      this.isFlushPlanned = false;
+      this.serving.flushReplies();
+    });
+  }
+
+  private drained(connection: Connection): void {
+    if (!connection.isClosed && connection.output.length > 0) this.serving.pushOutput(connection);
+  }
+
+  send(connection: Connection, u8: Uint8Array, start: number, end: number): number {
+    const socket = connection.socket as Socket;
+    if (socket.destroyed) return -1;
+    const room = SOCKET_BYTES_MAX - socket.writableLength;
+    if (room <= 0) return 0;
+    const bytes = Math.min(room, end - start);
+    // The socket keeps what it is given until it is sent: a copy, because the arena is used again.
+    const copy = Buffer.allocUnsafe(bytes);
+    copy.set(u8.subarray(start, start + bytes));
+    socket.write(copy);
+    return bytes;
+  }
+
+  want(connection: Connection, reads: boolean, _writes: boolean): void {
+    const socket = connection.socket as Socket;
+    if (reads) socket.resume();
+    else socket.pause();
+  }
+
+  close(connection: Connection): void {
+    const socket = connection.socket as Socket;
+    if (socket.writableLength > 0) socket.end(() => socket.destroy());
+    else socket.destroy();
+  }
+
+  async end(): Promise<void> {
+    for (const server of this.servers) {
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    }
+  }
+}
+
+/** As Redis prints it: ip:port, brackets around IPv6, '' for a unix socket. */
+function addressOf(host: string | undefined, port: number | undefined): string {
+  if (host === undefined || port === undefined) return '';
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** The descriptor, for CLIENT LIST; −1 where the platform does not tell. */
+function descriptorOf(socket: Socket): number {
+  const handle = (socket as unknown as { readonly _handle?: { readonly fd?: number } })._handle;
+  return handle?.fd ?? -1;
+}

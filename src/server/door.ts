@@ -1,0 +1,152 @@
+// The server as commands see it (dispatch/server-door.ts), for one executing thread.
+
+import type { Change } from '../config/config.js';
+import type { Command } from '../dispatch/command.js';
+import type { ServerDoor, ServerFacts, ShutdownRequest } from '../dispatch/server-door.js';
+import { Closing } from '../dispatch/session.js';
+import type { CommandTable } from '../dispatch/table.js';
+import { PauseMode } from '../mesh/control.js';
+import { MessageKind } from '../mesh/post.js';
+import type { Connection } from '../net/connection.js';
+import { type ClientDirectory, Wish } from '../stats/clients.js';
+import type { CommandStats } from '../stats/commands.js';
+import type { ServerStats } from '../stats/server.js';
+import type { Slowlog } from '../stats/slowlog.js';
+import type { Config } from '../config/config.js';
+import type { Executor } from './executor.js';
+import type { LogLevel } from './log-file.js';
+
+const sleepWord = new Int32Array(new SharedArrayBuffer(4));
+
+export class Door implements ServerDoor {
+  readonly config: Config;
+  readonly table: CommandTable;
+  readonly clients: ClientDirectory;
+  readonly commandStats: CommandStats;
+  readonly slowlog: Slowlog;
+  readonly stats: ServerStats;
+  readonly facts: ServerFacts;
+  readonly threadIndex: number;
+  private readonly executor: Executor;
+
+  constructor(
+    executor: Executor,
+    table: CommandTable,
+    commandStats: CommandStats,
+    slowlog: Slowlog,
+  ) {
+    this.executor = executor;
+    this.config = executor.config;
+    this.table = table;
+    this.clients = executor.clients;
+    this.commandStats = commandStats;
+    this.slowlog = slowlog;
+    this.stats = executor.stats;
+    this.facts = executor.shape.facts;
+    this.threadIndex = executor.thread;
+  }
+
+  /** CONFIG SET: alone among all threads, on top of what they have published. */
+  changeConfig(pairs: readonly string[]): Change {
+    const { control } = this.executor;
+    const change = control.changeConfig(() => {
+      this.config.adopt(control.readConfig());
+      const outcome = this.config.change(pairs);
+      if (outcome.error === null) control.writeConfig(this.config.serialise());
+      return outcome;
+    });
+    for (const warning of change.warnings) this.executor.log.write('warning', warning);
+    if (change.error === null) this.publishConfig();
+    return change;
+  }
+
+  publishConfig(): void {
+    const { executor } = this;
+    executor.applyConfig();
+    executor.lookAround();
+    executor.post.wake(executor.shape.mainThread);
+    executor.post.wake(executor.shape.acceptorThread);
+  }
+
+  shutDown(request: ShutdownRequest): void {
+    const { executor } = this;
+    executor.post.sendInts(
+      executor.shape.mainThread,
+      MessageKind.Shutdown,
+      request.isNow ? 1 : 0,
+      request.isForced ? 1 : 0,
+      0,
+      0,
+    );
+    executor.post.flush();
+  }
+
+  closeClient(slot: number, id: number): void {
+    this.wish(slot, id, Wish.Close);
+  }
+
+  unblockClient(slot: number, id: number, withError: boolean): void {
+    this.wish(slot, id, withError ? Wish.UnblockError : Wish.UnblockTimeout);
+  }
+
+  private wish(slot: number, id: number, wish: Wish): void {
+    const { clients, post } = this.executor;
+    if (!clients.wish(slot, id, wish)) return;
+    const owner = clients.threadOf(slot);
+    if (owner !== this.threadIndex) post.wake(owner);
+  }
+
+  /** Does what another thread (or this one) wished for a connection of this thread. */
+  grant(connection: Connection, wish: Wish): void {
+    const { serving } = this.executor;
+    const { session } = connection;
+    if (wish === Wish.Close) {
+      session.closing = Closing.Now;
+      serving.wake(session);
+      return;
+    }
+    const { wait } = session;
+    if (wait === null) return;
+    if (wish === Wish.UnblockTimeout) serving.endWait(connection, wait.timedOut);
+    else serving.endWait(connection, (reply) => reply.error(wait.unblockLine));
+  }
+
+  pauseClients(untilMs: number, allCommands: boolean): void {
+    const { control, clock } = this.executor;
+    control.pause(untilMs, allCommands ? PauseMode.All : PauseMode.Writes, clock.nowMs());
+    this.wakeAll();
+  }
+
+  unpauseClients(): void {
+    this.executor.control.unpause();
+    this.wakeAll();
+  }
+
+  private wakeAll(): void {
+    const { executor } = this;
+    executor.lookAround();
+    for (let thread = 0; thread < this.facts.threadCount; thread++) executor.post.wake(thread);
+  }
+
+  sleepHoldingLocks(ms: number): void {
+    // Nobody rings this word: it only passes the time.
+    Atomics.wait(sleepWord, 0, 0, ms);
+  }
+
+  setActiveExpire(isOn: boolean): void {
+    this.executor.control.setActiveExpire(isOn);
+  }
+
+  log(level: LogLevel, line: string): void {
+    this.executor.log.write(level, line);
+  }
+
+  usedMemory(): number {
+    return this.executor.usedMemory();
+  }
+
+  /** The command being run, for reports of broken invariants. */
+  get currentCommand(): Command {
+    return this.executor.runner.context.command;
+  }
+}

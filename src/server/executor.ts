@@ -1,0 +1,268 @@
+// A thread that executes commands: everything it needs, built from the shared shape, and the door
+// through which commands ask for what is beyond their partition.
+
+import { SystemClock } from '../base/clock.js';
+import { setHashKey } from '../base/hash.js';
+import { Slices } from '../base/slices.js';
+import { allCommands } from '../commands/index.js';
+import { Config } from '../config/config.js';
+import { Effects } from '../dispatch/effects.js';
+import { Gate } from '../dispatch/gates.js';
+import { limits } from '../dispatch/limits.js';
+import { Parts } from '../dispatch/parts.js';
+import { Runner } from '../dispatch/run.js';
+import type { ServerDoor } from '../dispatch/server-door.js';
+import { Session } from '../dispatch/session.js';
+import { CommandTable } from '../dispatch/table.js';
+import { Keyspace } from '../keyspace/keyspace.js';
+import { CountingSink } from '../log/counting-sink.js';
+import { Board } from '../mesh/board.js';
+import { ControlBlock, PauseMode } from '../mesh/control.js';
+import { Post } from '../mesh/post.js';
+import { type OutputLimit, Serving } from '../net/serving.js';
+import { GrowingEdge, Reply } from '../resp/write.js';
+import { configureLocks, holderOf, locksHeld } from '../slab/lock.js';
+import { usedBytesOf } from '../slab/slab.js';
+import { ClientDirectory, ClientFlag } from '../stats/clients.js';
+import { CommandStats } from '../stats/commands.js';
+import { Counter, ServerStats } from '../stats/server.js';
+import { Slowlog } from '../stats/slowlog.js';
+import type { Connection } from '../net/connection.js';
+import { Closing } from '../dispatch/session.js';
+import { Door } from './door.js';
+import type { LogFile } from './log-file.js';
+import { attachSlabs, type ProcessShape } from './shape.js';
+
+export class Executor {
+  readonly thread: number;
+  readonly shape: ProcessShape;
+  readonly clock: SystemClock;
+  readonly config: Config;
+  readonly control: ControlBlock;
+  readonly keyspace: Keyspace;
+  readonly runner: Runner;
+  readonly serving: Serving;
+  readonly post: Post;
+  readonly board: Board;
+  readonly parts: Parts;
+  readonly clients: ClientDirectory;
+  readonly stats: ServerStats;
+  readonly sink: CountingSink;
+  readonly log: LogFile;
+  readonly door: ServerDoor;
+  private readonly commandStats: CommandStats;
+  private readonly slowlog: Slowlog;
+  private configVersion = 0;
+  private maxMemoryBytes = 0;
+  private lastInputBytes = 0;
+  private lastOutputBytes = 0;
+  private lastChanges = 0;
+  /** A password is set: sessions start as strangers. */
+  private needsPassword = false;
+
+  constructor(shape: ProcessShape, thread: number, log: LogFile) {
+    this.shape = shape;
+    this.thread = thread;
+    this.log = log;
+    const { threadCount } = shape.facts;
+    setHashKey(shape.hashKey);
+    this.clock = new SystemClock(new Float64Array(shape.clock));
+    this.control = new ControlBlock(shape.control);
+    this.config = Config.deserialise(this.control.changeConfig(() => this.control.readConfig()));
+    const table = new CommandTable(allCommands);
+    this.commandStats = new CommandStats(shape.commandStats, table.all.length, threadCount, thread);
+    this.stats = new ServerStats(shape.serverStats, threadCount, thread);
+    this.slowlog = new Slowlog(shape.slowlog, () => this.clock.nowMs());
+    this.clients = new ClientDirectory(shape.clients, threadCount, shape.clientsPerThread, thread);
+    const slabs = attachSlabs(shape.slabs, shape.slabStarts);
+    this.keyspace = new Keyspace(slabs, shape.databaseCount, this.stats.lookups);
+    this.sink = new CountingSink(shape.numbers);
+    const effects = new Effects(this.sink, { classes: 0, notify() {} });
+    this.keyspace.sinks.expired = (_partition, database, u8, start, length) =>
+      effects.recordRemoval(database, u8, start, length);
+    this.post = new Post(shape.mesh, thread, locksHeld);
+    this.board = new Board(shape.board, thread, (owner) => this.post.wake(owner));
+    // Parts come in the middle of other commands: they have a keyspace object of their own.
+    const partKeyspace = new Keyspace(slabs, shape.databaseCount, this.stats.lookups);
+    this.parts = new Parts(this.board, threadCount, partKeyspace);
+    this.door = new Door(this, table, this.commandStats, this.slowlog);
+    const idle = this.makeSession(0, '', '', -1);
+    this.runner = new Runner({
+      keyspace: this.keyspace,
+      table,
+      effects,
+      server: this.door,
+      clock: this.clock,
+      self: holderOf(thread),
+      parts: this.parts,
+      session: idle,
+      args: new Slices(),
+      reply: new Reply(new Uint8Array(new ArrayBuffer(1024)), new GrowingEdge()),
+    });
+    this.serving = new Serving(this.runner, limits, {
+      beforeReplies: () => {},
+      closed: (connection) => this.forget(connection),
+      log: (level, line) => log.write(level, line),
+      touched: (connection) => this.touch(connection),
+    });
+    this.applyConfig();
+  }
+
+  // ---- sessions -------------------------------------------------------------------------------
+
+  /** A session for a fresh connection; null when the directory has no slot left. */
+  openSession(fd: number, address: string, localAddress: string): Session | null {
+    const id = this.clients.drawId();
+    const createdMs = this.clock.nowMs();
+    const slot = this.clients.open({ id, address, localAddress, fd, createdMs });
+    if (slot < 0) return null;
+    this.stats.add(Counter.ConnectionsReceived, 1);
+    return this.makeSession(slot, address, localAddress, fd, id, createdMs);
+  }
+
+  private makeSession(
+    slot: number,
+    address: string,
+    localAddress: string,
+    fd: number,
+    id = 0,
+    createdMs = 0,
+  ): Session {
+    const session = new Session({
+      id,
+      edge: { wake: (woken) => this.serving.wake(woken) },
+      slot,
+      address,
+      localAddress,
+      fd,
+      createdMs,
+    });
+    session.isAuthenticated = !this.needsPassword;
+    session.raised = this.needsPassword ? Gate.Stranger : 0;
+    return session;
+  }
+
+  private forget(connection: Connection): void {
+    this.clients.close(connection.session.slot);
+    this.control.addConnections(this.thread, -1);
+  }
+
+  private touch(connection: Connection): void {
+    const { session } = connection;
+    let flags = session.wait === null ? 0 : ClientFlag.Blocked;
+    if (session.closing === Closing.AfterReply) flags |= ClientFlag.CloseAfterReply;
+    if (session.isNoEvict) flags |= ClientFlag.NoEvict;
+    if (session.isNoTouch) flags |= ClientFlag.NoTouch;
+    if (session.isReadOnly) flags |= ClientFlag.ReadOnly;
+    if (session.address.startsWith('/')) flags |= ClientFlag.UnixSocket;
+    this.clients.touch(
+      session.slot,
+      this.keyspace.recency,
+      this.runner.context.command.id,
+      session.database,
+      flags,
+      connection.inputBytes,
+      connection.outputBytes,
+    );
+  }
+
+  // ---- what a turn begins with ----------------------------------------------------------------
+
+  /** Looks at what other threads have changed: configuration, gates, wishes, parts. */
+  lookAround(): void {
+    const { control, runner } = this;
+    if (control.configVersion !== this.configVersion) this.adoptConfig();
+    if (this.clients.hasWishes) this.grantWishes();
+    const paused = control.pausedAt(this.keyspace.nowMs);
+    let raised = 0;
+    if (paused === PauseMode.All) raised |= Gate.Paused;
+    else if (paused === PauseMode.Writes) raised |= Gate.WritesPaused;
+    if (this.maxMemoryBytes > 0 && this.usedMemory() > this.maxMemoryBytes) {
+      raised |= Gate.OutOfMemory;
+    }
+    runner.raised = raised;
+    if (paused === PauseMode.Nothing && this.serving.hasPostponed) this.serving.resumePostponed();
+  }
+
+  private grantWishes(): void {
+    this.clients.takeWishes((slot, id, wish) => {
+      for (const connection of this.serving.connections) {
+        const { session } = connection;
+        if (session.slot !== slot || session.id !== id) continue;
+        (this.door as Door).grant(connection, wish);
+        return;
+      }
+    });
+  }
+
+  private adoptConfig(): void {
+    this.control.changeConfig(() => {
+      this.configVersion = this.control.configVersion;
+      this.config.adopt(this.control.readConfig());
+    });
+    this.applyConfig();
+  }
+
+  /** Runs after every change of configuration, here or elsewhere. */
+  applyConfig(): void {
+    const { config, runner } = this;
+    limits.bulkBytesMax = config.number('proto-max-bulk-len');
+    const slowerThan = config.number('slowlog-log-slower-than');
+    runner.slowerThanUs = slowerThan < 0 ? Number.POSITIVE_INFINITY : slowerThan;
+    this.slowlog.setLengthMax(config.number('slowlog-max-len'));
+    this.commandStats.tracksLatency = config.flag('latency-tracking');
+    this.needsPassword = config.bytes('requirepass').length > 0;
+    const isCapped = config.text('maxmemory-policy') === 'noeviction';
+    this.maxMemoryBytes = isCapped ? config.number('maxmemory') : 0;
+    this.serving.inputBytesMax = config.number('client-query-buffer-limit');
+    setOutputLimit(this.serving.outputLimit, config.list('client-output-buffer-limit'));
+    this.sink.isOn = config.flag('record-sink');
+    this.log.configure(config.text('logfile'), config.text('loglevel'));
+    configureLocks({
+      serveParts: () => this.serveParts(),
+      reportLongHold: (hold) =>
+        this.log.write(
+          'warning',
+          `The lock of a partition is held by thread ${hold.holderThread} for ` +
+            `${Math.round(hold.waitedMs)} ms${this.describeHold(hold.command)}.`,
+        ),
+      longHoldMs: config.number('watchdog-lock-ms'),
+    });
+  }
+
+  private describeHold(label: number): string {
+    const command = this.runner.table.all[label - 1];
+    return command === undefined ? '' : ` by ${command.fullName}`;
+  }
+
+  /** Parts of large commands that others offer: see dispatch/parts.ts. */
+  serveParts(): boolean {
+    return this.board.serve(this.parts.runPart, 1) > 0;
+  }
+
+  usedMemory(): number {
+    let sum = 0;
+    for (const partition of this.keyspace.partitions) sum += usedBytesOf(partition.slab);
+    return sum;
+  }
+
+  /** Adds this thread's counts of the turn to the shared statistics. */
+  count(): void {
+    const { serving, stats } = this;
+    stats.add(Counter.InputBytes, serving.inputBytes - this.lastInputBytes);
+    stats.add(Counter.OutputBytes, serving.outputBytes - this.lastOutputBytes);
+    stats.add(Counter.Changes, this.runner.effects.changes - this.lastChanges);
+    this.lastInputBytes = serving.inputBytes;
+    this.lastOutputBytes = serving.outputBytes;
+    this.lastChanges = this.runner.effects.changes;
+  }
+}
+
+/** Reads the class `normal` of client-output-buffer-limit: "normal hard soft seconds …". */
+function setOutputLimit(limit: OutputLimit, words: readonly string[]): void {
+  const at = words.indexOf('normal');
+  if (at === -1) return;
+  limit.hardBytes = Number(words[at + 1]);
+  limit.softBytes = Number(words[at + 2]);
+  limit.softSeconds = Number(words[at + 3]);
+}

@@ -1,0 +1,101 @@
+// When and how long a worker tends its partitions: expiry, shrinking tables, freeing what was detached,
+// giving pages back, closing idle connections. How is keyspace/upkeep.ts' business. Each step takes
+// one partition's lock for some ten microseconds; together they may use a part of each interval.
+
+import { madviseDontNeed, addressOf } from '../base/libc.js';
+import { type UpkeepStep, upkeepStep } from '../keyspace/upkeep.js';
+import { ReplyMode } from '../dispatch/session.js';
+import { Header } from '../slab/slab.js';
+import { holderOf, releaseLock, tryLock, takeLock } from '../slab/lock.js';
+import type { Executor } from './executor.js';
+
+/** Between two rounds over the partitions. */
+const INTERVAL_MS = 100;
+/** A round that found much to do goes on at once, but leaves clients their turns in between. */
+const SLICE_MS = 1;
+const IDLE_CHECK_MS = 1000;
+
+export class Upkeep {
+  private readonly executor: Executor;
+  /** Indexes of this worker's partitions. */
+  private readonly own: readonly number[];
+  private readonly addresses: readonly number[];
+  private nextRoundMs = 0;
+  private nextIdleCheckMs = 0;
+  private position = 0;
+  private isRoundOpen = false;
+
+  constructor(executor: Executor) {
+    this.executor = executor;
+    const { threadCount, transport } = executor.shape.facts;
+    const { partitions } = executor.keyspace;
+    this.own = partitions
+      .map((partition) => partition.index)
+      .filter((index) => index % threadCount === executor.thread);
+    // Without libc pages cannot be given back: they stay with the process.
+    this.addresses =
+      transport === 'native' ? partitions.map((each) => addressOf(each.slab.u8)) : [];
+  }
+
+  /** Does what is due. Returns the milliseconds until there is something to do again. */
+  step(): number {
+    const { clock } = this.executor;
+    const startMs = clock.monotonicMs();
+    if (startMs >= this.nextIdleCheckMs) {
+      this.nextIdleCheckMs = startMs + IDLE_CHECK_MS;
+      this.everySecond();
+    }
+    if (!this.isRoundOpen) {
+      if (startMs < this.nextRoundMs) return this.nextRoundMs - startMs;
+      this.isRoundOpen = true;
+      this.position = 0;
+      this.nextRoundMs = startMs + INTERVAL_MS;
+    }
+    while (this.position < this.own.length) {
+      if (this.tend(this.own[this.position]!)) this.position++;
+      if (clock.monotonicMs() - startMs > SLICE_MS) return 0;
+    }
+    this.isRoundOpen = false;
+    return Math.max(0, this.nextRoundMs - clock.monotonicMs());
+  }
+
+  /** One step for one partition; true when nothing is left to do there for now. */
+  private tend(index: number): boolean {
+    const { keyspace, thread, control } = this.executor;
+    const partition = keyspace.partitions[index]!;
+    const words = partition.slab.i32;
+    const self = holderOf(thread);
+    // A busy partition is left alone at first: its holder is a command.
+    if (!tryLock(words, Header.Lock, self)) takeLock(words, Header.Lock, self);
+    const done = upkeepStep(partition, this.stepFor(index, control.activeExpire));
+    releaseLock(words, Header.Lock);
+    return done;
+  }
+
+  private stepFor(index: number, expires: boolean): UpkeepStep {
+    const address = this.addresses[index];
+    return {
+      expires,
+      nowMs: this.executor.clock.nowMs(),
+      give:
+        address === undefined
+          ? null
+          : (byteOffset, bytes) => void madviseDontNeed(address + byteOffset, bytes),
+    };
+  }
+
+  private everySecond(): void {
+    const { executor } = this;
+    executor.sink.observe();
+    const idleSeconds = executor.config.number('timeout');
+    if (idleSeconds === 0) return;
+    const { nowMs } = executor.keyspace;
+    for (const connection of executor.serving.connections) {
+      const isIdle = nowMs - connection.lastInputMs > idleSeconds * 1000;
+      const { session } = connection;
+      if (!isIdle || session.wait !== null || session.replyMode === ReplyMode.Off) continue;
+      executor.log.write('verbose', `Closing idle client ${session.address}`);
+      executor.serving.close(connection);
+    }
+  }
+}
