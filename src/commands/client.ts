@@ -1,5 +1,5 @@
-// CLIENT and its subcommands: what connections there are, what they are called, and how to be rid of
-// them. Other connections are seen through the shared directory (stats/clients.ts).
+// CLIENT and its subcommands: what connections there are, what they are called, and how to be rid
+// of them. Other connections are seen through the shared directory (stats/clients.ts).
 
 import { int64 } from '../base/ascii.js';
 import { isWord, readInt64, word } from '../dispatch/args.js';
@@ -485,8 +485,8 @@ const aboutOthers = [
     cost: 'O(N) where N is the number of connections',
     flags: OTHERS,
     syntax:
-      '<ip:port | <[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | ' +
-      '[USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>]>>',
+      '<old-format | <[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | ' +
+      '[USER username] | [ADDR addr] | [LADDR laddr] | [SKIPME <YES | NO>]>>',
     history: [
       ['2.8.12', 'The form with options was added.'],
       ['3.2.0', 'The type master was added.'],

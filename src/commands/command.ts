@@ -1,5 +1,5 @@
-// COMMAND: what commands there are, how they are called and where their keys stand. Everything comes
-// from the command table.
+// COMMAND: what commands there are, how they are called and where their keys stand. Everything
+// comes from the command table.
 
 import { matchesGlob } from '../base/glob.js';
 import { Slices } from '../base/slices.js';
@@ -113,13 +113,20 @@ function replyKeySpec(reply: Reply, { flags, begin, find, notes }: KeySpec): voi
   else if ('index' in begin) replyRow(reply, 'index', [['index', begin.index]]);
   else {
     const { keyword, startFrom } = begin;
-    replyRow(reply, 'keyword', [['keyword', keyword], ['startfrom', startFrom]]);
+    replyRow(reply, 'keyword', [
+      ['keyword', keyword],
+      ['startfrom', startFrom],
+    ]);
   }
   reply.text('find_keys');
   if (find === 'unknown') replyRow(reply, 'unknown', []);
   else if ('lastKey' in find) {
     const { lastKey, step, limit } = find;
-    replyRow(reply, 'range', [['lastkey', lastKey], ['keystep', step], ['limit', limit]]);
+    replyRow(reply, 'range', [
+      ['lastkey', lastKey],
+      ['keystep', step],
+      ['limit', limit],
+    ]);
   } else {
     const { keyCountAt, firstKey, step } = find;
     replyRow(reply, 'keynum', [
@@ -489,7 +496,15 @@ const command = sessionCommand({
   flags: FLAGS,
   categories: CONNECTION,
   tips: UNORDERED,
-  subcommands: [count, docs, getkeys, getkeysandflags, { ...help, categories: CONNECTION }, info, list],
+  subcommands: [
+    count,
+    docs,
+    getkeys,
+    getkeysandflags,
+    { ...help, categories: CONNECTION },
+    info,
+    list,
+  ],
   run: replyAllInfo,
 });
 

@@ -1,6 +1,7 @@
 // All commands of the server, in the order of their ids.
 
 import type { CommandSpec } from '../dispatch/define.js';
+import { bitmapCommands } from './bitmap.js';
 import { commandCommands } from './command.js';
 import { connectionCommands } from './connection.js';
 import { genericCommands } from './generic/index.js';
@@ -10,6 +11,7 @@ import { stringCommands } from './string/index.js';
 
 export const allCommands: readonly CommandSpec[] = [
   ...connectionCommands,
+  ...bitmapCommands,
   ...genericCommands,
   ...stringCommands,
   ...serverCommands,

@@ -2,7 +2,7 @@
 //
 //   key value [NX | XX] [EX seconds | KEEPTTL]      words, options, choices
 //   key value [key value ...]                       the words before the bracket may be repeated
-//   <AND | OR> [LIMIT offset count]                 a choice that must be made; a token and its words
+//   <AND | OR> [LIMIT offset count]                 a choice to be made; a token and its words
 //
 // Words in capitals are tokens. Names of choices and types of words are not in the notation: they
 // follow from the words, by the tables at the end.
@@ -137,7 +137,8 @@ class Builder {
   private single(node: Exclude<Node, { kind: 'dots' }>): Argument {
     if (node.kind === 'word') return this.word(node.text);
     if (node.kind === 'group') return this.group(node);
-    const repeated = this.together(this.sequence(node.nodes), 'data');
+    const parts = this.sequence(node.nodes);
+    const repeated = this.together(parts, nameOf(parts, 'data'));
     this.position = UNKNOWN;
     return { ...repeated, isMultiple: true, isTokenMultiple: repeated.token !== undefined };
   }
@@ -164,13 +165,13 @@ class Builder {
     const { position } = this;
     const choices = node.alternatives.map((nodes) => {
       this.position = position;
-      const first = nodes[0];
-      const name = first?.kind === 'word' ? first.text.toLowerCase() : 'options';
-      return this.together(this.sequence(nodes), name);
+      const parts = this.sequence(nodes);
+      return this.together(parts, nameOf(parts, parts[0]?.name ?? 'options'));
     });
     const isOneWord = choices.every(({ type }) => type === 'pure-token');
     this.position = node.isOptional || !isOneWord || position === UNKNOWN ? UNKNOWN : position + 1;
-    const built = choices.length === 1 ? choices[0]! : oneOf(nameOfChoice(choices), choices);
+    const built =
+      choices.length === 1 ? choices[0]! : oneOf(nameOf(choices, choices[0]!.name), choices);
     return node.isOptional ? { ...built, isOptional: true } : built;
   }
 
@@ -228,41 +229,54 @@ function oneOf(name: string, parts: readonly Argument[]): Argument {
   return { ...plain(name, 'oneof'), parts };
 }
 
-/** Names of choices, by the token of one of them. */
-const CHOICE_NAMES: Readonly<Record<string, string | undefined>> = {
-  NX: 'condition',
-  IFEQ: 'condition',
-  EX: 'expiration',
-  EXAT: 'expiration',
-  SYNC: 'flush-type',
-  BYTE: 'unit',
-  BYFLOAT: 'increment',
-  AND: 'operation',
-  OFF: 'enabled',
-  WRITE: 'mode',
-  TIMEOUT: 'unblock-type',
-  NOSAVE: 'save-selector',
-  NORMAL: 'client-type',
-  MODULE: 'filterby',
-  YES: 'enabled',
-  ASC: 'order',
-  WRAP: 'overflow-block',
-};
+/** Names of choices and blocks, by a token or word in them; the first row that fits has it. */
+const NAMES: readonly (readonly [string, string])[] = [
+  ['NX', 'condition'],
+  ['IFEQ', 'condition'],
+  ['EX', 'expiration'],
+  ['SYNC', 'flush-type'],
+  ['BYTE', 'unit'],
+  ['BYFLOAT', 'increment'],
+  ['AND', 'operation'],
+  ['SKIP', 'action'],
+  ['YES', 'skipme'],
+  ['ON', 'enabled'],
+  ['WRITE', 'mode'],
+  ['TIMEOUT', 'unblock-type'],
+  ['NOSAVE', 'save-selector'],
+  ['NORMAL', 'client-type'],
+  ['MODULE', 'filterby'],
+  ['ASC', 'order'],
+  ['WRAP', 'overflow-block'],
+  ['LIB-NAME', 'attr'],
+  ['FORCE', 'options'],
+  ['HARD', 'reset-type'],
+  ['IMPORTING', 'subcommand'],
+  ['ID', 'new-format'],
+  ['old-format', 'filter'],
+  ['host-port', 'args'],
+  ['host', 'host-port'],
+  ['NO', 'no-one'],
+  ['protover', 'arguments'],
+  ['start-slot', 'range'],
+];
 
-function nameOfChoice(choices: readonly Argument[]): string {
-  for (const { token } of choices) {
-    const name = token === undefined ? undefined : CHOICE_NAMES[token];
-    if (name !== undefined) return name;
-  }
-  return choices[0]!.name;
+function nameOf(parts: readonly Argument[], otherwise: string): string {
+  const row = NAMES.find(([mark]) => parts.some(({ name, token }) => mark === (token ?? name)));
+  return row === undefined ? otherwise : row[1];
 }
 
-const INTEGERS =
-  /^(?:seconds|milliseconds|start|end|offset|count|index\d?|increment|decrement|timeout|ttl|bit|numkeys|cursor|limit|client-id|port|version|protover|frequency|min-match-len|destination-db|db|integer|slot|start-slot|end-slot|milliseconds?|samples)$/;
+const INTEGERS: ReadonlySet<string> = new Set([
+  ...['bit', 'client-id', 'cluster-bus-port', 'config-epoch', 'count', 'cursor', 'decrement'],
+  ...['destination-db', 'end', 'end-slot', 'frequency', 'increment', 'index', 'index1', 'index2'],
+  ...['integer', 'limit', 'milliseconds', 'min-match-len', 'numkeys', 'numlocal', 'numreplicas'],
+  ...['offset', 'port', 'protover', 'samples', 'seconds', 'slot', 'start', 'start-slot'],
+  ...['timeout', 'ttl', 'version'],
+]);
 
 function typeOfName(name: string): ArgumentType {
   if (name.startsWith('unix-time')) return 'unix-time';
   if (name === 'pattern') return 'pattern';
   if (name === 'float' || name === 'score') return 'double';
-  return INTEGERS.test(name) ? 'integer' : 'string';
+  return INTEGERS.has(name) ? 'integer' : 'string';
 }

@@ -3,8 +3,8 @@
 import type { Config } from '../config/config.js';
 import type { ClientDirectory } from '../stats/clients.js';
 import type { CommandStats } from '../stats/commands.js';
-import type { Slowlog } from '../stats/slowlog.js';
 import type { ServerStats } from '../stats/server.js';
+import type { Slowlog } from '../stats/slowlog.js';
 import type { CommandTable } from './table.js';
 
 /** The version of Redis whose behaviour commands follow, and which clients are told. */

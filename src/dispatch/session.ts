@@ -1,6 +1,6 @@
-// A session: what the server knows of one connection (or of a script, a link, a gateway client), apart
-// from its bytes. It belongs to one thread. What other threads may see of it stands in the shared
-// client directory (stats/clients.ts).
+// A session: what the server knows of one connection (or of a script, a link, a gateway client),
+// apart from its bytes. It belongs to one thread. What other threads may see of it stands in the
+// shared client directory (stats/clients.ts).
 
 import type { Reply } from '../resp/write.js';
 import { ClientFlag } from '../stats/clients.js';

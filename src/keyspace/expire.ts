@@ -241,31 +241,32 @@ function slotOfTick(slab: Slab, wheelAt: number, level: number): number {
   return level * SLOTS + ((part >>> ((level % 3) * DIGIT_BITS)) & (SLOTS - 1));
 }
 
-/** Advances to the next tick with something to drain, at most to `target`; false if there. */
+/**
+ * Advances to the next tick at which there is something to drain, at most to `target`; false if there
+ * is nothing before it. Slots of a level begin behind all those of the levels below that are ahead.
+ */
 function stepTick(slab: Slab, wheelAt: number, target: number): boolean {
   const { i32 } = slab;
   const now = wheelTick(slab, wheelAt);
   if (now >= target) return false;
-  const digit = now % SLOTS;
-  // Within this round of level 0, empty slots are skipped.
-  let next = now - digit + SLOTS;
-  for (let ahead = digit + 1; ahead < SLOTS; ahead++) {
-    if (i32[wheelAt + Wheel.Heads + ahead] !== NONE) {
-      next = now - digit + ahead;
-      break;
+  let size = 1;
+  for (let level = 0; level < LEVELS; level++) {
+    const digit = Math.floor(now / size) % SLOTS;
+    for (let ahead = digit + 1; ahead < SLOTS; ahead++) {
+      if (i32[wheelAt + Wheel.Heads + level * SLOTS + ahead] === NONE) continue;
+      const next = (Math.floor(now / size) - digit + ahead) * size;
+      if (next > target) {
+        setWheelTick(slab, wheelAt, target);
+        return false;
+      }
+      setWheelTick(slab, wheelAt, next);
+      i32[wheelAt + Wheel.DrainLevel] = level;
+      return true;
     }
-  }
-  if (next > target) next = target;
-  setWheelTick(slab, wheelAt, next);
-  // Every level whose digit changed is drained: those below the highest that did.
-  let level = 0;
-  let size = SLOTS;
-  while (level < LEVELS - 1 && next % size === 0) {
-    level++;
     size *= SLOTS;
   }
-  i32[wheelAt + Wheel.DrainLevel] = level;
-  return true;
+  setWheelTick(slab, wheelAt, target);
+  return false;
 }
 
 /** Frees the index without looking at the entries. */

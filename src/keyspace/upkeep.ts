@@ -105,13 +105,11 @@ function isSparse(partition: Partition): boolean {
   return count < mark - (mark >> DENSE_SHIFT);
 }
 
-/** A round merges each segment with one neighbour at the most: what it leaves is half as sparse. */
 function endRound(partition: Partition): void {
   const { slab } = partition;
   const { i32 } = slab;
   const count = i32[partition.tableRoot + TableRoot.Count]!;
-  const half = i32[partition.shrinkMark]! >> 1;
-  i32[partition.shrinkMark] = Math.max(count, half);
+  i32[partition.shrinkMark] = count;
   // An empty database keeps no index; the next volatile key makes a new one.
   if (i32[partition.expiryRoot + ExpiryRoot.Count] !== 0 || count !== 0) return;
   freeExpiryStep(slab, partition.expiryRoot, Number.POSITIVE_INFINITY);

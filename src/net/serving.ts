@@ -56,7 +56,9 @@ export class Serving implements ReplyEdge {
   private readonly hooks: ServingHooks;
   private readonly parser: Parser;
   private readonly batch: Batch;
-  private toFlush: Connection[] = [];
+  /** toFlush[0, toFlushCount): counted, because setting an array's length is a slow call. */
+  private readonly toFlush: (Connection | null)[] = [];
+  private toFlushCount = 0;
   private readonly bySession = new Map<Session, Connection>();
   /** Connections whose session waits, for deadlines. */
   private readonly waiting = new Set<Connection>();
@@ -180,7 +182,7 @@ export class Serving implements ReplyEdge {
     this.hooks.touched(connection);
     if (!connection.isToFlush) {
       connection.isToFlush = true;
-      this.toFlush.push(connection);
+      this.planFlush(connection);
     }
     if (connection.session.wait !== null) this.waiting.add(connection);
   }
@@ -320,11 +322,20 @@ export class Serving implements ReplyEdge {
   /** Sends what the turn has written: one send per connection. Ends every turn. */
   flushReplies(): void {
     const { toFlush, reply } = this;
-    if (toFlush.length === 0) return;
+    if (this.toFlushCount === 0) return;
     this.hooks.beforeReplies();
-    for (let index = 0; index < toFlush.length; index++) this.flush(toFlush[index]!);
-    toFlush.length = 0;
+    for (let index = 0; index < this.toFlushCount; index++) {
+      this.flush(toFlush[index]!);
+      toFlush[index] = null;
+    }
+    this.toFlushCount = 0;
     reply.at = 0;
+  }
+
+  private planFlush(connection: Connection): void {
+    const at = this.toFlushCount++;
+    if (at < this.toFlush.length) this.toFlush[at] = connection;
+    else this.toFlush.push(connection);
   }
 
   private flush(connection: Connection): void {
@@ -462,7 +473,7 @@ export class Serving implements ReplyEdge {
     if (connection === null || connection.isClosed || connection === this.current) return;
     if (session.closing !== Closing.No && !connection.isToFlush) {
       connection.isToFlush = true;
-      this.toFlush.push(connection);
+      this.planFlush(connection);
     }
   }
 

@@ -563,3 +563,97 @@ export function freePagesOf(slab: Slab): number {
   const { i32 } = slab;
   return i32[Header.PageCount]! - i32[Header.FirstPage]! - Atomics.load(i32, Header.UsedPages);
 }
+
+/** What begins at a page, for checks and describers: slow. */
+export interface PageFacts {
+  readonly kind: 'free' | 'span' | 'large' | 'inside';
+  readonly pages: number;
+  readonly isDirty: boolean;
+  /** Neighbours in the bin or in the list of spans with room, 0 for none. */
+  readonly next: number;
+  readonly previous: number;
+  readonly sizeClass: number;
+  readonly blockGranules: number;
+  readonly blockCount: number;
+  readonly usedCount: number;
+  /** Indexes of the span's freed blocks, in the order of their list. */
+  readonly freed: readonly number[];
+  /** Blocks that were handed out at least once. */
+  readonly carvedCount: number;
+  /** Does every inner page that somebody may look at lead to this one? */
+  readonly isBackedUp: boolean;
+}
+
+export function pageFacts(slab: Slab, page: number): PageFacts {
+  const { i32 } = slab;
+  const at = i32[Header.DescriptorsAt]! + page * DESCRIPTOR_WORDS;
+  const state = i32[at + Page.State]!;
+  const kind = state & KIND_MASK;
+  const isSpan = kind === Kind.Span;
+  const isListed = isSpan || kind === Kind.Free;
+  const sizeClass = isSpan ? (state >>> CLASS_SHIFT) & CLASS_MASK : 0;
+  const extent = i32[at + Page.Extent]!;
+  const pages = isSpan ? CLASS_PAGES[sizeClass]! : extent;
+  const lastAt = at + (pages - 1) * DESCRIPTOR_WORDS;
+  let isBackedUp = true;
+  if (kind === Kind.Free && pages > 1) {
+    isBackedUp = i32[lastAt] === Kind.FreeInside && i32[lastAt + Page.Next] === page;
+  } else if (kind === Kind.Large && pages > 1) {
+    isBackedUp = (i32[lastAt]! & KIND_MASK) === Kind.LargeInside;
+  }
+  for (let inside = 1; isSpan && inside < pages; inside++) {
+    const insideAt = at + inside * DESCRIPTOR_WORDS;
+    const isRight = i32[insideAt] === Kind.SpanInside && i32[insideAt + Page.Next] === page;
+    isBackedUp = isBackedUp && isRight;
+  }
+  return {
+    kind: isSpan ? 'span' : kind === Kind.Free ? 'free' : kind === Kind.Large ? 'large' : 'inside',
+    pages,
+    isDirty: kind === Kind.Free && (state & DIRTY_BIT) !== 0,
+    next: isListed ? i32[at + Page.Next]! : 0,
+    previous: isListed ? i32[at + Page.Previous]! : 0,
+    sizeClass,
+    blockGranules: isSpan ? CLASS_SIZES[sizeClass]! : 0,
+    blockCount: isSpan ? CLASS_BLOCKS[sizeClass]! : 0,
+    usedCount: isSpan ? state >>> USED_SHIFT : 0,
+    freed: isSpan ? freedBlocks(slab, page, extent & FREE_MASK, CLASS_SIZES[sizeClass]!) : [],
+    carvedCount: isSpan ? extent >>> CARVED_SHIFT : 0,
+    isBackedUp,
+  };
+}
+
+function freedBlocks(slab: Slab, page: number, head: number, granules: number): number[] {
+  const freed: number[] = [];
+  const first = page << PAGE_GRANULE_SHIFT;
+  // A list that loops would be longer than a page has granules.
+  for (let next = head; next !== 0 && freed.length <= PAGE_BYTES; ) {
+    freed.push(next - 1);
+    next = slab.i32[(first + (next - 1) * granules) << 1]!;
+  }
+  return freed;
+}
+
+/** Number of the bin that a free run of `pages` pages belongs to, below BIN_COUNT. */
+export function binNumber(pages: number): number {
+  const level = levelOf(pages);
+  return level * BINS_PER_LEVEL + binOf(pages, level);
+}
+
+export const BIN_COUNT = LEVEL_COUNT * BINS_PER_LEVEL;
+export const CLASS_COUNT = CLASS_GRANULES.length;
+
+/** The first page of a bin's list; `isMarked` is what the bitmaps say of it. */
+export function binFacts(slab: Slab, bin: number): { head: number; isMarked: boolean } {
+  const { i32 } = slab;
+  const level = Math.floor(bin / BINS_PER_LEVEL);
+  const bits = i32[Header.BinMaps + level]!;
+  const isLevelMarked = (i32[Header.LevelMap]! & (1 << level)) !== 0;
+  const isMarked = (bits & (1 << (bin % BINS_PER_LEVEL))) !== 0;
+  assert(isLevelMarked === (bits !== 0), 'a level is marked when one of its bins is');
+  return { head: i32[Header.Bins + bin]!, isMarked };
+}
+
+/** The first page of the list of spans with room, 0 for none. */
+export function spanHead(slab: Slab, sizeClass: number): number {
+  return slab.i32[Header.ClassHeads + sizeClass]!;
+}

@@ -1,11 +1,11 @@
-// The directory of all connections of all threads, in shared memory: CLIENT LIST, INFO and KILL work
-// on any thread without asking the others.
+// The directory of all connections of all threads, in shared memory: CLIENT LIST, INFO and KILL
+// work on any thread without asking the others.
 //
-// Each thread has a region of slots that it alone opens, closes and writes, with plain stores. Readers
-// elsewhere may see a moment ago. What is written at once (opening, a new name) stands between two
-// steps of the slot's sequence word, odd while it is being written: a reader that finds it odd, or
-// changed afterwards, reads again. The fields of every turn are written without it; each is a word by
-// itself and may be newer than its neighbours.
+// Each thread has a region of slots that it alone opens, closes and writes, with plain stores.
+// Readers elsewhere may see a moment ago. What is written at once (opening, a new name) stands
+// between two steps of the slot's sequence word, odd while it is being written: a reader that
+// finds it odd, or changed afterwards, reads again. The fields of every turn are written without
+// it; each is a word by itself and may be newer than its neighbours.
 //
 // One word goes the other way: anybody may leave a wish (close this connection, end its wait) in a
 // slot, by compare-and-swap and with the low bits of the connection's id, so that a wish that comes

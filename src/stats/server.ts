@@ -1,6 +1,6 @@
-// Counters of the whole server, in shared memory. A thread adds to its own block with plain stores;
-// whoever reads sums over all blocks and may see a moment ago. What belongs to the process (names of
-// error codes, the figures of the last second) stands before the blocks.
+// Counters of the whole server, in shared memory. A thread adds to its own block with plain
+// stores; whoever reads sums over all blocks and may see a moment ago. What belongs to the process
+// (names of error codes, the figures of the last second) stands before the blocks.
 //
 //   ┌──────────────────────────────┬─────────────────────┬──────────────────────┬──────────────┐
 //   │ shared: lock, error count,   │ names of errors:    │ block of thread 0:   │ … of         │

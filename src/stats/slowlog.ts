@@ -1,5 +1,6 @@
-// The slow log of all threads: a ring of entries in shared memory. Writers and readers take a tiny spin
-// lock for the time of a copy; commands that are slow are rare, so nobody waits for it in practice.
+// The slow log of all threads: a ring of entries in shared memory. Writers and readers take a tiny
+// spin lock for the time of a copy; commands that are slow are rare, so nobody waits for it in
+// practice.
 //
 //   ┌───────────────────────────────┬───────────────────────────────────────────
 //   │ head: lock, next place, count │ entries of SLOWLOG_ENTRY_BYTES each …

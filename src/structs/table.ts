@@ -473,10 +473,8 @@ export function shrinkStep(slab: Slab, rootAt: number, place: number): number {
     freeTable(slab, rootAt);
     return 0;
   }
-  if (place >= 1 << depth) {
-    halveDirectory(slab, rootAt);
-    return 0;
-  }
+  // One halving a step: the place stays behind the end of what is left.
+  if (place >= 1 << depth) return halveDirectory(slab, rootAt) ? place : 0;
   const directoryAt = directory << 1;
   const entry = i32[directoryAt + place]!;
   const localDepth = entry & DEPTH_MASK;
@@ -494,7 +492,9 @@ export function shrinkStep(slab: Slab, rootAt: number, place: number): number {
   for (let index = 0; index < 2 * span; index++) {
     i32[directoryAt + first + index] = lower | (localDepth - 1);
   }
-  return first;
+  // What became an upper half may be merged into the lower one, which has been passed already. Any
+  // place inside stands for its segment, and 0 would end the round.
+  return (first & ~(4 * span - 1)) + 1;
 }
 
 /**
@@ -530,21 +530,22 @@ function mergeSegments(slab: Slab, lower: number, upper: number): boolean {
   return true;
 }
 
-function halveDirectory(slab: Slab, rootAt: number): void {
+function halveDirectory(slab: Slab, rootAt: number): boolean {
   const { i32 } = slab;
   const depth = i32[rootAt + TableRoot.Depth]!;
-  if (depth === 0) return;
+  if (depth === 0) return false;
   const from = i32[rootAt + TableRoot.Directory]! << 1;
   const words = 1 << (depth - 1);
   for (let index = 0; index < words; index++) {
-    if ((i32[from + 2 * index]! & DEPTH_MASK) === depth) return;
+    if ((i32[from + 2 * index]! & DEPTH_MASK) === depth) return false;
   }
   const next = allocate(slab, words * 4);
-  if (next === NONE) return;
+  if (next === NONE) return false;
   for (let index = 0; index < words; index++) i32[(next << 1) + index] = i32[from + 2 * index]!;
   release(slab, i32[rootAt + TableRoot.Directory]! as BlockRef);
   i32[rootAt + TableRoot.Directory] = next;
   i32[rootAt + TableRoot.Depth] = depth - 1;
+  return true;
 }
 
 /** Frees directory, segments and chains. What the refs point to is the caller's to free. */

@@ -1,5 +1,5 @@
-// An engine whose server is real where commands look at it: configuration, client directory, slow log
-// and counters, for one thread. What the server would do to others is written down instead.
+// An engine whose server is real where commands look at it: configuration, client directory, slow
+// log and counters, for one thread. What the server would do to others is written down instead.
 
 import { Config } from '../../src/config/config.js';
 import type { CommandSpec } from '../../src/dispatch/define.js';
@@ -28,7 +28,10 @@ export interface Door {
   open(id: number, address?: string): Session;
 }
 
-export function openDoor(specs: readonly CommandSpec[], settings: Record<string, string> = {}): Door {
+export function openDoor(
+  specs: readonly CommandSpec[],
+  settings: Record<string, string> = {},
+): Door {
   const config = new Config('/');
   for (const [name, value] of Object.entries(settings)) {
     const refusal = config.set(name, [value]);
@@ -36,48 +39,26 @@ export function openDoor(specs: readonly CommandSpec[], settings: Record<string,
   }
   const { length } = new CommandTable(specs).all;
   const clients = new ClientDirectory(
-    new SharedArrayBuffer(ClientDirectory.bytesFor(1, SLOTS)), 1, SLOTS, 0,
+    new SharedArrayBuffer(ClientDirectory.bytesFor(1, SLOTS)),
+    1,
+    SLOTS,
+    0,
   );
   const commandStats = new CommandStats(
-    new SharedArrayBuffer(CommandStats.bytesFor(length, 1)), length, 1, 0,
+    new SharedArrayBuffer(CommandStats.bytesFor(length, 1)),
+    length,
+    1,
+    0,
   );
   const stats = new ServerStats(new SharedArrayBuffer(ServerStats.bytesFor(1)), 1, 0);
   const clock = { nowMs: () => 1_700_000_000_000 };
-  const slowlog = new Slowlog(
-    new SharedArrayBuffer(Slowlog.bytesFor(SLOWLOG_ENTRIES)), () => clock.nowMs(),
+  const slowlog = new Slowlog(new SharedArrayBuffer(Slowlog.bytesFor(SLOWLOG_ENTRIES)), () =>
+    clock.nowMs(),
   );
   slowlog.setLengthMax(SLOWLOG_ENTRIES);
   const asked: string[] = [];
-  const server: Partial<ServerDoor> = {
-    config,
-    clients,
-    slowlog,
-    stats,
-    commandStats,
-    threadIndex: 0,
-    facts: {
-      runId: 'f'.repeat(40),
-      version: '0.1.0',
-      startedMs: 1_700_000_000_000 - 90_000_000,
-      configFile: '',
-      executable: '/usr/bin/node',
-      processId: 42,
-      port: 6379,
-      threadCount: 1,
-      transport: 'native',
-      partitionBytes: 64 * 1024 * 1024,
-    },
-    publishConfig: () => asked.push('publishConfig'),
-    shutDown: (request) => asked.push(`shutDown ${JSON.stringify(request)}`),
-    closeClient: (slot, id) => asked.push(`closeClient ${slot} ${id}`),
-    unblockClient: (slot, id, withError) => asked.push(`unblockClient ${slot} ${id} ${withError}`),
-    pauseClients: (untilMs, all) => asked.push(`pauseClients ${untilMs} ${all}`),
-    unpauseClients: () => asked.push('unpauseClients'),
-    sleepHoldingLocks: (ms) => asked.push(`sleep ${ms}`),
-    setActiveExpire: (isOn) => asked.push(`setActiveExpire ${isOn}`),
-    log: (level, line) => asked.push(`${level}: ${line}`),
-    usedMemory: () => 1_500_000,
-  };
+  const shared = { config, clients, slowlog, stats, commandStats };
+  const server: Partial<ServerDoor> = { ...shared, ...FACTS, ...listener(asked) };
   const engine = new Engine({ specs, server });
   const open = (id: number, address = `127.0.0.1:${5000 + id}`): Session => {
     const facts = {
@@ -92,4 +73,36 @@ export function openDoor(specs: readonly CommandSpec[], settings: Record<string,
     return session;
   };
   return { engine, config, clients, slowlog, stats, commandStats, asked, open };
+}
+
+const FACTS: Pick<ServerDoor, 'threadIndex' | 'facts'> = {
+  threadIndex: 0,
+  facts: {
+    runId: 'f'.repeat(40),
+    version: '0.1.0',
+    startedMs: 1_700_000_000_000 - 90_000_000,
+    configFile: '',
+    executable: '/usr/bin/node',
+    processId: 42,
+    port: 6379,
+    threadCount: 1,
+    transport: 'native',
+    partitionBytes: 64 * 1024 * 1024,
+  },
+};
+
+/** A server that only writes down what it is asked for. */
+function listener(asked: string[]): Partial<ServerDoor> {
+  return {
+    publishConfig: () => asked.push('publishConfig'),
+    shutDown: (request) => asked.push(`shutDown ${JSON.stringify(request)}`),
+    closeClient: (slot, id) => asked.push(`closeClient ${slot} ${id}`),
+    unblockClient: (slot, id, withError) => asked.push(`unblockClient ${slot} ${id} ${withError}`),
+    pauseClients: (untilMs, all) => asked.push(`pauseClients ${untilMs} ${all}`),
+    unpauseClients: () => asked.push('unpauseClients'),
+    sleepHoldingLocks: (ms) => asked.push(`sleep ${ms}`),
+    setActiveExpire: (isOn) => asked.push(`setActiveExpire ${isOn}`),
+    log: (level, line) => asked.push(`${level}: ${line}`),
+    usedMemory: () => 1_500_000,
+  };
 }

@@ -1,6 +1,6 @@
-// Commands about features that this server does not have, answered truthfully: nobody follows it, it
-// follows nobody, it is no cluster, it holds no scripts, functions or modules. Clients ask for these
-// when they connect, and test suites when they clean up.
+// Commands about features that this server does not have, answered truthfully: nobody follows it,
+// it follows nobody, it is no cluster, it holds no scripts, functions or modules. Clients ask for
+// these when they connect, and test suites when they clean up.
 
 import { isWord, readIntegerIn, word } from '../../dispatch/args.js';
 import type { Context } from '../../dispatch/context.js';
@@ -142,7 +142,13 @@ interface ClusterRow {
 
 /** All subcommands of a real cluster's CLUSTER: each is known, and says that there is none. */
 const CLUSTER_ROWS: readonly ClusterRow[] = [
-  { name: 'addslots', arity: -3, flags: CHANGE, syntax: 'slot [slot ...]', summary: 'Takes slots.' },
+  {
+    name: 'addslots',
+    arity: -3,
+    flags: CHANGE,
+    syntax: 'slot [slot ...]',
+    summary: 'Takes slots.',
+  },
   {
     name: 'addslotsrange',
     arity: -4,
@@ -453,7 +459,8 @@ const functions = containerCommand({
         '    * The engine used to run the Library',
         '    * Functions list',
         '    * Library code (if WITHCODE is given)',
-        '    It also possible to get only function that matches a pattern using LIBRARYNAME argument.',
+        '    It also possible to get only function that matches a pattern using ' +
+          'LIBRARYNAME argument.',
         'FLUSH [ASYNC|SYNC]',
         '    Delete all the libraries.',
       ],

@@ -46,7 +46,11 @@ const WORDS: Readonly<Record<string, DebugWord | undefined>> = {
   sleep: { least: 3, most: 3, run: sleep },
   'set-active-expire': { least: 3, most: 3, run: setActiveExpire },
   object: { least: 3, most: 3, run: describeObject },
-  digest: { least: 2, most: 2, run: (context) => context.reply.simple(hexOf(digestOfAll(context))) },
+  digest: {
+    least: 2,
+    most: 2,
+    run: (context) => context.reply.simple(hexOf(digestOfAll(context))),
+  },
   'digest-value': { least: 2, most: Number.POSITIVE_INFINITY, run: digestValues },
   protocol: { least: 3, most: 3, run: showType },
   'change-repl-id': { least: 2, most: 2, run: changeReplicationId },
@@ -140,9 +144,10 @@ function describeObject(context: Context): void {
     const idle = (seconds - recency) & 0xffffff;
     // The place is the partition and the ref, in the form of an address.
     const place = (index * 2 ** 32 + entry).toString(16);
+    const encoding = stringEncodingName(slab, entry);
+    const saved = savedLength(encoding, stringLength(slab, entry));
     context.reply.simple(
-      `Value at:0x${place} refcount:1 encoding:${stringEncodingName(slab, entry)} ` +
-        `serializedlength:${savedLength(stringEncodingName(slab, entry), stringLength(slab, entry))} ` +
+      `Value at:0x${place} refcount:1 encoding:${encoding} serializedlength:${saved} ` +
         `lru:${recency} lru_seconds_idle:${idle}`,
     );
   });
@@ -239,7 +244,8 @@ const ATTRIBUTE = Buffer.from('|1\r\n$14\r\nkey-popularity\r\n*2\r\n$7\r\nkey:12
 const SHOWN: Readonly<Record<string, ((context: Context) => void) | undefined>> = {
   string: ({ reply }) => reply.text('Hello World'),
   integer: ({ reply }) => reply.integer(12345),
-  double: ({ reply }) => reply.double(3.141),
+  // Redis's figure, which only resembles pi.
+  double: ({ reply }) => reply.double(3141 / 1000),
   bignum: ({ reply }) => reply.bigNumber('1234567999999999999999999999999999999'),
   null: ({ reply }) => reply.nil(),
   array({ reply }) {

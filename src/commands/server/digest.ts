@@ -1,12 +1,19 @@
 // The digest of a dataset: the same keys and values give the same 40 digits, on this server and on
-// Redis, whatever the order in which they were written. It is Redis's construction: a digest of each
-// key and value, all of them combined by XOR, after the number of their database.
+// Redis, whatever the order in which they were written. It is Redis's construction: a digest of
+// each key and value, all of them combined by XOR, after the number of their database.
 
+import { assert } from '../../base/assert.js';
 import type { Context } from '../../dispatch/context.js';
-import { type EntryRef, hasExpiry, keyBytesOf, keyStartOf, Type, typeOf } from '../../keyspace/entry.js';
+import {
+  type EntryRef,
+  hasExpiry,
+  keyBytesOf,
+  keyStartOf,
+  Type,
+  typeOf,
+} from '../../keyspace/entry.js';
 import type { Partition } from '../../keyspace/partition.js';
 import { readString, StringBytes } from '../../keyspace/strings.js';
-import { assert } from '../../base/assert.js';
 import type { Slab } from '../../slab/slab.js';
 import { bucketAtPosition, eachInBucket, nextPosition, SCAN_END } from '../../structs/table.js';
 
@@ -77,7 +84,8 @@ function mixBlock(): void {
 /** digest ^= SHA1(bytes): the order of several such steps does not matter. */
 function xorDigest(digest: Uint8Array, u8: Uint8Array, start: number, length: number): void {
   sha1(u8, start, length);
-  for (let index = 0; index < DIGEST_BYTES; index++) digest[index] = digest[index]! ^ hashed[index]!;
+  for (let index = 0; index < DIGEST_BYTES; index++)
+    digest[index] = digest[index]! ^ hashed[index]!;
 }
 
 /** digest = SHA1(digest ^ SHA1(bytes)): the order of several such steps matters. */

@@ -1,4 +1,5 @@
-// What containers have in common: subcommands that list the others, and the errors Redis has for them.
+// What containers have in common: subcommands that list the others, and the errors Redis has for
+// them.
 
 import type { Context } from '../../dispatch/context.js';
 import { type CommandSpec, Flag, type Group, sessionCommand } from '../../dispatch/define.js';

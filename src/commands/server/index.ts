@@ -7,9 +7,9 @@ import { Refusal, SYNTAX } from '../../resp/errors.js';
 import { absentFeatures } from './absent.js';
 import { config } from './config.js';
 import { debug } from './debug.js';
-import { info } from './info.js';
 import { lolwut } from './lolwut.js';
 import { memory } from './memory.js';
+import { info } from './report.js';
 import { slowlog } from './slowlog.js';
 
 const NOSAVE = word('NOSAVE');
@@ -74,8 +74,7 @@ const shutdown = sessionCommand({
   since: '1.0.0',
   summary: 'Ends the server.',
   cost: 'O(1)',
-  flags:
-    Flag.Admin | Flag.NoScript | Flag.Loading | Flag.Stale | Flag.NoMulti | Flag.AllowBusy,
+  flags: Flag.Admin | Flag.NoScript | Flag.Loading | Flag.Stale | Flag.NoMulti | Flag.AllowBusy,
   syntax: '[<NOSAVE | SAVE>] [NOW] [FORCE] [ABORT]',
   history: [['7.0.0', 'NOW, FORCE and ABORT were added.']],
   run(context) {

@@ -1,7 +1,7 @@
 // LOLWUT: a wall of flagstones, laid anew each time. Like every LOLWUT it ends with the version.
 
-import { Prng, seedFromEntropy } from '../../base/prng.js';
 import { int64 } from '../../base/ascii.js';
+import { Prng, seedFromEntropy } from '../../base/prng.js';
 import { isWord, readInt64, word } from '../../dispatch/args.js';
 import { Flag, sessionCommand } from '../../dispatch/define.js';
 import { REDIS_VERSION } from '../../dispatch/server-door.js';

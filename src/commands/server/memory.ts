@@ -3,7 +3,13 @@
 import { int64 } from '../../base/ascii.js';
 import { isWord, readInt64, word } from '../../dispatch/args.js';
 import { containerCommand, Flag, keyAt, keyCommand } from '../../dispatch/define.js';
-import { type EntryRef, Encoding, encodingOf, payloadLow, roomOfEntry } from '../../keyspace/entry.js';
+import {
+  Encoding,
+  type EntryRef,
+  encodingOf,
+  payloadLow,
+  roomOfEntry,
+} from '../../keyspace/entry.js';
 import { SYNTAX } from '../../resp/errors.js';
 import { type BlockRef, capacityOf } from '../../slab/alloc.js';
 import { NONE, type Slab } from '../../slab/slab.js';

@@ -11,7 +11,7 @@ import { Header, usedBytesOf } from '../../slab/slab.js';
 import { bucketLimit, type CommandTotals, HISTOGRAM_BUCKETS } from '../../stats/commands.js';
 import { Counter } from '../../stats/server.js';
 import { randomRef } from '../../structs/table.js';
-import type { InfoField } from './info.js';
+import type { InfoField } from './report.js';
 
 export function commandStats(context: Context): readonly InfoField[] {
   const { commandStats: perCommand, table } = context.server;

@@ -1,6 +1,6 @@
-// INFO: the server's description of itself, in Redis's sections and order and with its field names,
-// so that monitoring finds them. Fields of what this server does not do say 0. The sections' figures
-// stand in info-figures.ts and info-counts.ts.
+// INFO: the server's description of itself, in Redis's sections and order and with its field
+// names, so that monitoring finds them. Fields of what this server does not do say 0. The
+// sections' figures stand in report-figures.ts and report-counts.ts.
 
 import type { Context } from '../../dispatch/context.js';
 import { Flag, sessionCommand } from '../../dispatch/define.js';
@@ -10,7 +10,7 @@ import {
   flagstone,
   keyspaceCounts,
   latencyStats,
-} from './info-counts.js';
+} from './report-counts.js';
 import {
   clients,
   cluster,
@@ -21,7 +21,7 @@ import {
   replication,
   server,
   stats,
-} from './info-figures.js';
+} from './report-figures.js';
 
 /** A line `name:value`, or several in one text where names are made at run time. */
 export type InfoField = readonly [name: string, value: string | number];
@@ -76,11 +76,7 @@ export const info = sessionCommand({
   flags: Flag.Loading | Flag.Stale,
   categories: ['@dangerous'],
   syntax: '[section [section ...]]',
-  tips: [
-    'nondeterministic_output',
-    'request_policy:all_shards',
-    'response_policy:special',
-  ],
+  tips: ['nondeterministic_output', 'request_policy:all_shards', 'response_policy:special'],
   history: [['7.0.0', 'Several sections may be asked for at once.']],
   run(context) {
     const { args, reply } = context;

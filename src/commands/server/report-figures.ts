@@ -1,6 +1,6 @@
 // INFO's sections of single figures.
 
-import { arch, release, totalmem, type as systemName } from 'node:os';
+import { arch, release, type as systemName, totalmem } from 'node:os';
 import type { Context } from '../../dispatch/context.js';
 import { REDIS_VERSION } from '../../dispatch/server-door.js';
 import { Lookup } from '../../keyspace/keyspace.js';
@@ -8,7 +8,7 @@ import { heldBytesOf } from '../../slab/alloc.js';
 import { Header, usedBytesOf } from '../../slab/slab.js';
 import { ClientFlag } from '../../stats/clients.js';
 import { Counter } from '../../stats/server.js';
-import type { InfoField } from './info.js';
+import type { InfoField } from './report.js';
 
 const US_PER_SECOND = 1_000_000;
 const SECONDS_PER_DAY = 86_400;

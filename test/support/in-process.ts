@@ -1,0 +1,216 @@
+// A whole server in this process, without threads and sockets: what a worker has (server/executor.ts),
+// and a wire that collects bytes. A turn comes with every input; waits, pauses and upkeep get theirs
+// from a timer, or from whoever calls `turn`.
+
+import { randomBytes } from 'node:crypto';
+import { drawHashKey } from '../../src/base/hash.js';
+import { allCommands } from '../../src/commands/index.js';
+import { parseCommandLine } from '../../src/config/command-line.js';
+import { loadConfig } from '../../src/config/load.js';
+import { REDIS_VERSION } from '../../src/dispatch/server-door.js';
+import { CommandTable } from '../../src/dispatch/table.js';
+import { ControlBlock } from '../../src/mesh/control.js';
+import { Connection, type Wire } from '../../src/net/connection.js';
+import { Executor } from '../../src/server/executor.js';
+import { LogFile } from '../../src/server/log-file.js';
+import { createShape } from '../../src/server/shape.js';
+import { Upkeep } from '../../src/server/upkeep.js';
+import type { WireEvents } from './client.js';
+import type { InProcess, InProcessSession } from './ways.js';
+
+export interface InProcessOptions {
+  readonly partitions?: number;
+  readonly partitionBytes?: number;
+  /** As on a command line: '--requirepass', 'secret'. */
+  readonly args?: readonly string[];
+  /** Gives turns by itself. Without it nothing happens between two calls. */
+  readonly hasTimer?: boolean;
+}
+
+const PARTITIONS = 4;
+const PARTITION_BYTES = 64 * 1024 * 1024;
+const CLIENTS_MAX = 64;
+const TURN_MS = 2;
+/** The key of the hash is one for the process, so servers that live side by side share it. */
+const HASH_KEY = drawHashKey();
+
+/** Keeps the lines instead of printing them. */
+class KeptLog extends LogFile {
+  readonly lines: string[] = [];
+
+  override write(_level: 'debug' | 'verbose' | 'notice' | 'warning', text: string): void {
+    this.lines.push(text);
+  }
+}
+
+export class InProcessServer implements InProcess {
+  readonly executor: Executor;
+  readonly sessions = new Set<ServedSession>();
+  private readonly log = new KeptLog();
+  private readonly upkeep: Upkeep;
+  private readonly timer: NodeJS.Timeout | null = null;
+  private nextPort = 40_000;
+
+  constructor(options: InProcessOptions = {}) {
+    this.executor = new Executor(shapeFor(options), 0, this.log);
+    this.upkeep = new Upkeep(this.executor);
+    this.turn();
+    if (options.hasTimer !== true) return;
+    this.timer = setInterval(() => this.turn(), TURN_MS);
+    this.timer.unref();
+  }
+
+  /** What the server wrote into its log. */
+  get logLines(): readonly string[] {
+    return this.log.lines;
+  }
+
+  open(events: WireEvents): ServedSession {
+    const { executor } = this;
+    const port = this.nextPort++;
+    const session = executor.openSession(port, `127.0.0.1:${port}`, '127.0.0.1:6379');
+    if (session === null) throw new Error('the client directory is full');
+    executor.control.addConnections(0, 1);
+    const wire = new ServedSession(this, events);
+    wire.connection = new Connection(port, 1, session, wire, executor.keyspace.nowMs);
+    executor.serving.add(wire.connection);
+    this.sessions.add(wire);
+    return wire;
+  }
+
+  /** One turn of a worker: input that waits, what time has brought, replies. */
+  turn(): void {
+    const { executor } = this;
+    const { runner, serving, clock } = executor;
+    runner.readClock();
+    executor.lookAround();
+    for (const session of this.sessions) session.pump();
+    this.upkeep.step();
+    serving.endWaits(clock.nowMs());
+    serving.flushReplies();
+    executor.count();
+  }
+
+  stop(): void {
+    if (this.timer !== null) clearInterval(this.timer);
+    for (const session of [...this.sessions]) session.close();
+  }
+}
+
+/** One connection: both ends of it. */
+export class ServedSession implements InProcessSession, Wire {
+  connection!: Connection;
+  /** How many more bytes of output the peer takes: 0 for one that does not read. */
+  window = Number.POSITIVE_INFINITY;
+  /** What the server last asked its transport for. */
+  wantsReads = true;
+  wantsWrites = false;
+  private readonly server: InProcessServer;
+  private readonly events: WireEvents;
+  /** Sent by the client, not read by the server yet. */
+  private readonly arriving: Uint8Array[] = [];
+
+  constructor(server: InProcessServer, events: WireEvents) {
+    this.server = server;
+    this.events = events;
+  }
+
+  /** The client sends bytes. */
+  feed(bytes: Uint8Array): void {
+    this.arriving.push(bytes);
+    this.server.turn();
+  }
+
+  /** The client reads: its side takes up to `bytes` more. */
+  read(bytes = Number.POSITIVE_INFINITY): void {
+    this.window += bytes;
+    if (this.wantsWrites) this.server.executor.serving.pushOutput(this.connection);
+    this.server.turn();
+  }
+
+  /** The client closes. */
+  close(): void {
+    this.server.executor.serving.close(this.connection);
+  }
+
+  /** Reads what the client sent, as long as the server wants to. */
+  pump(): void {
+    const { connection } = this;
+    while (this.arriving.length > 0 && connection.wantsReads && !connection.isClosed) {
+      this.receive(this.arriving.shift()!);
+    }
+  }
+
+  /** As the transports do it. */
+  private receive(bytes: Uint8Array): void {
+    const { connection } = this;
+    const { serving, clock } = this.server.executor;
+    connection.lastInputMs = clock.nowMs();
+    serving.inputBytes += bytes.length;
+    const { large, kept } = connection;
+    if (large !== null) {
+      large.makeRoom(bytes.length);
+      large.u8.set(bytes, large.end);
+      large.arrived(bytes.length);
+      serving.receivedLarge(connection);
+    } else {
+      connection.kept = null;
+      const input = Buffer.concat(kept === null ? [bytes] : [kept, bytes]);
+      serving.received(connection, input, 0, input.length);
+    }
+    serving.flushReplies();
+  }
+
+  send(_connection: Connection, u8: Uint8Array, start: number, end: number): number {
+    const bytes = Math.min(this.window, end - start);
+    if (bytes > 0) this.events.received(Buffer.from(u8.slice(start, start + bytes)));
+    this.window -= bytes;
+    return bytes;
+  }
+
+  want(_connection: Connection, reads: boolean, writes: boolean): void {
+    this.wantsReads = reads;
+    this.wantsWrites = writes;
+  }
+
+  /** The server closes. */
+  closeWire(): void {
+    this.server.sessions.delete(this);
+    this.events.closed('the server closed the connection');
+  }
+}
+
+function shapeFor(options: InProcessOptions) {
+  const count = options.partitions ?? PARTITIONS;
+  const bytes = options.partitionBytes ?? PARTITION_BYTES;
+  const config = loadConfig({
+    options: parseCommandLine([
+      ...['--threads', '1', '--partitions', String(count)],
+      ...(options.args ?? []),
+    ]).options,
+    serverVersion: REDIS_VERSION,
+  });
+  const shape = createShape({
+    facts: {
+      runId: randomBytes(20).toString('hex'),
+      version: '0.0.0',
+      startedMs: Date.now(),
+      configFile: '',
+      executable: process.execPath,
+      processId: process.pid,
+      port: config.number('port'),
+      threadCount: 1,
+      transport: 'node',
+      partitionBytes: bytes,
+    },
+    slabs: Array.from({ length: count }, () => new SharedArrayBuffer(bytes)),
+    slabStarts: Array.from({ length: count }, () => 0),
+    databaseCount: config.number('databases'),
+    commandCount: new CommandTable(allCommands).all.length,
+    clientsMax: CLIENTS_MAX,
+    listeningFds: [],
+  });
+  const control = new ControlBlock(shape.control);
+  control.changeConfig(() => control.writeConfig(config.serialise()));
+  return { ...shape, hashKey: HASH_KEY };
+}
