@@ -102,8 +102,10 @@ function bucketOf(u8: Uint8Array, start: number, length: number): number {
   const first = u8[start]! | CASE_BIT;
   const middle = u8[start + (length >> 1)]! | CASE_BIT;
   const last = u8[start + length - 1]! | CASE_BIT;
-  return (Math.imul(first, 31) ^ Math.imul(middle, 1031) ^ Math.imul(last, 7) ^ (length << 7)) &
-    (BUCKETS - 1);
+  return (
+    (Math.imul(first, 31) ^ Math.imul(middle, 1031) ^ Math.imul(last, 7) ^ (length << 7)) &
+    (BUCKETS - 1)
+  );
 }
 
 function isNamed(command: Command, u8: Uint8Array, start: number, length: number): boolean {
@@ -155,9 +157,35 @@ function isPlainSpec(spec: NonNullable<CommandSpec['keys']>[number]): boolean {
   return typeof spec.find === 'object' && 'lastKey' in spec.find && spec.find.limit === 0;
 }
 
+/** The order in which Redis names categories. */
+const CATEGORY_ORDER: readonly string[] = [
+  '@keyspace',
+  '@read',
+  '@write',
+  '@set',
+  '@sortedset',
+  '@list',
+  '@hash',
+  '@string',
+  '@bitmap',
+  '@hyperloglog',
+  '@geo',
+  '@stream',
+  '@pubsub',
+  '@admin',
+  '@fast',
+  '@slow',
+  '@blocking',
+  '@dangerous',
+  '@connection',
+  '@transaction',
+  '@scripting',
+];
+
 /** Redis derives most categories from flags and group (server.c: setImplicitACLCategories). */
 function categoriesOf(spec: CommandSpec): readonly string[] {
-  const categories = new Set<string>(spec.categories ?? []);
+  const named = spec.categories ?? [];
+  const categories = new Set<string>(named);
   const { flags } = spec;
   if ((flags & Flag.Write) !== 0) categories.add('@write');
   // Whoever is only told about keys does not read the dataset.
@@ -170,7 +198,13 @@ function categoriesOf(spec: CommandSpec): readonly string[] {
   if ((flags & Flag.Fast) !== 0) categories.add('@fast');
   if ((flags & Flag.Blocking) !== 0) categories.add('@blocking');
   if (!categories.has('@fast')) categories.add('@slow');
+  // A group's category is for commands that name none themselves; containers have none.
   const ofGroup = CATEGORY_OF_GROUP[spec.group];
-  if (ofGroup !== undefined) categories.add(ofGroup);
-  return [...categories];
+  const isOwn = ofGroup !== undefined && spec.subcommands === undefined;
+  if (isOwn && !named.some((each) => GROUP_CATEGORIES.has(each))) categories.add(ofGroup);
+  return CATEGORY_ORDER.filter((category) => categories.has(category));
 }
+
+const GROUP_CATEGORIES: ReadonlySet<string> = new Set(
+  Object.values(CATEGORY_OF_GROUP).filter((category) => category !== undefined),
+);

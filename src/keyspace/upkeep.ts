@@ -23,7 +23,7 @@ export interface UpkeepStep {
 // its bucket and its block are cache misses), a table segment that is looked at 1 µs, one that is
 // merged some 10 µs.
 const ENTRIES_PER_STEP = 150;
-const SEGMENT_COST = 5;
+const SEGMENT_COST = 10;
 
 /** A table that lost an eighth of its keys since it was last dense is looked through. */
 const DENSE_SHIFT = 3;

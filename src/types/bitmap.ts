@@ -265,7 +265,8 @@ export class BitPiece {
   }
 }
 
-// The loops take four words a turn: 2.5 ms for 10 MB instead of 3.9 with one.
+// The loops take four words a turn: 2.5 ms for 10 MB instead of 3.9 with one. The index on the left
+// of an assignment is read before the one on the right steps on.
 
 function keepCommon(sum: Int32Array, source: Int32Array, at: number, words: number): void {
   let word = 0;

@@ -16,7 +16,6 @@ import { LogFile } from '../../src/server/log-file.js';
 import { createShape } from '../../src/server/shape.js';
 import { Upkeep } from '../../src/server/upkeep.js';
 import type { WireEvents } from './client.js';
-import type { InProcess, InProcessSession } from './ways.js';
 
 export interface InProcessOptions {
   readonly partitions?: number;
@@ -28,7 +27,8 @@ export interface InProcessOptions {
 }
 
 const PARTITIONS = 4;
-const PARTITION_BYTES = 64 * 1024 * 1024;
+/** Address space, as the server takes it: strings of half a gigabyte fit. */
+const PARTITION_BYTES = 2 ** 31;
 const CLIENTS_MAX = 64;
 const TURN_MS = 2;
 /** The key of the hash is one for the process, so servers that live side by side share it. */
@@ -43,7 +43,7 @@ class KeptLog extends LogFile {
   }
 }
 
-export class InProcessServer implements InProcess {
+export class InProcessServer {
   readonly executor: Executor;
   readonly sessions = new Set<ServedSession>();
   private readonly log = new KeptLog();
@@ -71,11 +71,12 @@ export class InProcessServer implements InProcess {
     const session = executor.openSession(port, `127.0.0.1:${port}`, '127.0.0.1:6379');
     if (session === null) throw new Error('the client directory is full');
     executor.control.addConnections(0, 1);
-    const wire = new ServedSession(this, events);
-    wire.connection = new Connection(port, 1, session, wire, executor.keyspace.nowMs);
-    executor.serving.add(wire.connection);
-    this.sessions.add(wire);
-    return wire;
+    const wire = new CollectingWire(events, () => this.sessions.delete(served));
+    const connection = new Connection(port, 1, session, wire, executor.keyspace.nowMs);
+    const served = new ServedSession(this, connection, wire);
+    executor.serving.add(connection);
+    this.sessions.add(served);
+    return served;
   }
 
   /** One turn of a worker: input that waits, what time has brought, replies. */
@@ -97,22 +98,47 @@ export class InProcessServer implements InProcess {
   }
 }
 
-/** One connection: both ends of it. */
-export class ServedSession implements InProcessSession, Wire {
-  connection!: Connection;
-  /** How many more bytes of output the peer takes: 0 for one that does not read. */
+/** The way back to a client: it takes as many bytes as it reads. */
+class CollectingWire implements Wire {
+  /** How many more bytes the peer takes: 0 for one that does not read. */
   window = Number.POSITIVE_INFINITY;
-  /** What the server last asked its transport for. */
-  wantsReads = true;
-  wantsWrites = false;
-  private readonly server: InProcessServer;
   private readonly events: WireEvents;
+  private readonly forget: () => void;
+
+  constructor(events: WireEvents, forget: () => void) {
+    this.events = events;
+    this.forget = forget;
+  }
+
+  send(_connection: Connection, u8: Uint8Array, start: number, end: number): number {
+    const bytes = Math.min(this.window, end - start);
+    if (bytes > 0) this.events.received(Buffer.from(u8.slice(start, start + bytes)));
+    this.window -= bytes;
+    return bytes;
+  }
+
+  want(): void {
+    // connection.wantsReads says the same, and is what `pump` looks at.
+  }
+
+  close(): void {
+    this.forget();
+    this.events.closed('the server closed the connection');
+  }
+}
+
+/** One connection, seen from its client. */
+export class ServedSession {
+  readonly connection: Connection;
+  private readonly server: InProcessServer;
+  private readonly wire: CollectingWire;
   /** Sent by the client, not read by the server yet. */
   private readonly arriving: Uint8Array[] = [];
 
-  constructor(server: InProcessServer, events: WireEvents) {
+  constructor(server: InProcessServer, connection: Connection, wire: CollectingWire) {
     this.server = server;
-    this.events = events;
+    this.connection = connection;
+    this.wire = wire;
   }
 
   /** The client sends bytes. */
@@ -121,11 +147,17 @@ export class ServedSession implements InProcessSession, Wire {
     this.server.turn();
   }
 
-  /** The client reads: its side takes up to `bytes` more. */
-  read(bytes = Number.POSITIVE_INFINITY): void {
-    this.window += bytes;
-    if (this.wantsWrites) this.server.executor.serving.pushOutput(this.connection);
-    this.server.turn();
+  /** Bytes that the server has not read, because it does not want to. */
+  get unreadBytes(): number {
+    return this.arriving.reduce((sum, bytes) => sum + bytes.length, 0);
+  }
+
+  /** From now on the client takes so many bytes and no more. */
+  takes(bytes: number): void {
+    this.wire.window = bytes;
+    const { connection, server } = this;
+    if (bytes > 0 && connection.wantsWrites) server.executor.serving.pushOutput(connection);
+    server.turn();
   }
 
   /** The client closes. */
@@ -160,24 +192,6 @@ export class ServedSession implements InProcessSession, Wire {
     }
     serving.flushReplies();
   }
-
-  send(_connection: Connection, u8: Uint8Array, start: number, end: number): number {
-    const bytes = Math.min(this.window, end - start);
-    if (bytes > 0) this.events.received(Buffer.from(u8.slice(start, start + bytes)));
-    this.window -= bytes;
-    return bytes;
-  }
-
-  want(_connection: Connection, reads: boolean, writes: boolean): void {
-    this.wantsReads = reads;
-    this.wantsWrites = writes;
-  }
-
-  /** The server closes. */
-  closeWire(): void {
-    this.server.sessions.delete(this);
-    this.events.closed('the server closed the connection');
-  }
 }
 
 function shapeFor(options: InProcessOptions) {
@@ -186,6 +200,7 @@ function shapeFor(options: InProcessOptions) {
   const config = loadConfig({
     options: parseCommandLine([
       ...['--threads', '1', '--partitions', String(count)],
+      ...['--save', '', '--appendonly', 'no', '--enable-debug-command', 'yes'],
       ...(options.args ?? []),
     ]).options,
     serverVersion: REDIS_VERSION,

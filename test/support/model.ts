@@ -24,9 +24,12 @@ export function randomTest(title: string, runs: number, run: (random: Random) =>
         run(new Random(partSeed(seed, index)));
       } catch (error) {
         const { message, stack } = error as Error;
-        throw new Error(`run ${index}, repeat with ${SEED_VARIABLE}=${seed}: ${message}\n${stack}`, {
-          cause: error,
-        });
+        throw new Error(
+          `run ${index}, repeat with ${SEED_VARIABLE}=${seed}: ${message}\n${stack}`,
+          {
+            cause: error,
+          },
+        );
       }
     }
   });

@@ -3,6 +3,7 @@
 
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { Client } from './client.js';
+import { InProcessServer } from './in-process.js';
 import { commandOf, kindOf, type Server, type ServerKind, startServer } from './server.js';
 import {
   isPipelined,
@@ -11,7 +12,7 @@ import {
   reasonToSkip,
   type Section,
 } from './transcript.js';
-import { adapted, engine, type InProcess, type Way, waysToRun } from './ways.js';
+import { adapted, type Way, waysToRun } from './ways.js';
 
 export interface PlayOptions {
   /** Further server arguments for this file: '--requirepass', 'secret'. */
@@ -28,13 +29,12 @@ export function playTranscript(file: URL, options: PlayOptions = {}): void {
 
   for (const [index, way] of ways.entries()) {
     describe(`${transcript.name} · ${way.name}`, () => {
-      let place: Place | null = null;
+      let place: Place;
       beforeAll(async () => {
         place = await servers.placeFor(way);
       });
       for (const section of transcript.sections) {
         it(section.title, async (context) => {
-          if (place === null) return context.skip('no engine runs inside this process');
           const reason =
             reasonToSkip(section, way, kind, index === 0) ?? (await place.missing(section));
           if (reason !== undefined) return context.skip(reason);
@@ -64,7 +64,7 @@ function kindUnderTest(): ServerKind {
   }
 }
 
-/** Where sections are played: a server, or an engine in this process. */
+/** Where sections are played: a server of its own, or one in this process. */
 abstract class Place {
   private readonly known = new Map<string, boolean>();
 
@@ -112,22 +112,18 @@ class ServerPlace extends Place {
   }
 }
 
-class EnginePlace extends Place {
-  constructor(private readonly inProcess: InProcess) {
+class InProcessPlace extends Place {
+  constructor(private readonly server: InProcessServer) {
     super();
   }
 
   override async open(way: Way): Promise<Client> {
-    const session = this.inProcess.open();
     const client = new Client(way.delivery);
+    const session = this.server.open(client.events);
     client.attach({
-      write: (bytes) => {
-        session.feed(bytes);
-        const answer = session.output();
-        if (answer.length > 0) client.events.received(answer);
-      },
+      write: (bytes) => session.feed(bytes),
       settle: async () => {},
-      close: () => session.close?.(),
+      close: () => session.close(),
     });
     return client;
   }
@@ -137,7 +133,7 @@ class EnginePlace extends Place {
   }
 
   override async stop(): Promise<void> {
-    this.inProcess.stop?.();
+    this.server.stop();
   }
 }
 
@@ -146,10 +142,9 @@ class Servers {
 
   constructor(private readonly options: PlayOptions) {}
 
-  /** The place for a way; null when it needs an engine and there is none. */
-  async placeFor(way: Way): Promise<Place | null> {
-    if (way.place === 'in process' && engine.start === null) return null;
-    const key = way.place === 'tcp' ? JSON.stringify(way.server) : 'in process';
+  /** The place for a way. */
+  async placeFor(way: Way): Promise<Place> {
+    const key = JSON.stringify([way.place, way.server]);
     const place = this.places.get(key) ?? this.start(way);
     this.places.set(key, place);
     return place;
@@ -160,8 +155,10 @@ class Servers {
   }
 
   private async start(way: Way): Promise<Place> {
-    if (way.place === 'in process') return new EnginePlace(await engine.start!());
     const args = this.options.args ?? [];
+    if (way.place === 'in process') {
+      return new InProcessPlace(new InProcessServer({ ...way.server, args, hasTimer: true }));
+    }
     return new ServerPlace(await startServer({ ...way.server, args }));
   }
 }

@@ -4,23 +4,6 @@
 import type { Delivery } from './client.js';
 import type { ServerKind, ServerOptions } from './server.js';
 
-/** One connection to an engine in this process: bytes in, bytes out, no socket and no thread. */
-export interface InProcessSession {
-  feed(bytes: Uint8Array): void;
-  /** What the engine answered since the last call. Empty when there is nothing. */
-  output(): Uint8Array;
-  close?(): void;
-}
-
-/** The whole server without its edges. One per way: its keyspace is not shared. */
-export interface InProcess {
-  open(): InProcessSession;
-  stop?(): void;
-}
-
-/** Set by whoever can build an engine in this process; while null, in-process ways are skipped. */
-export const engine: { start: (() => InProcess | Promise<InProcess>) | null } = { start: null };
-
 export type ServerShape = Pick<ServerOptions, 'threads' | 'partitions' | 'transport'>;
 
 export interface Way {
@@ -34,6 +17,7 @@ export interface Way {
 }
 
 const CHUNK_SEED = 20_240_611;
+const PARTITION_COUNTS = [1, 2, 8];
 
 type Manner = Pick<Way, 'delivery' | 'isPipelined'> & { readonly manner: string };
 
@@ -51,8 +35,10 @@ export const FAST_WAYS: readonly Way[] = [
   tcp('byte by byte', 2, {}),
   tcp('pipelined', 3, { threads: 2, partitions: 8 }),
   tcp('random pieces', 2, { threads: 1, partitions: 1, transport: 'node' }),
-  inProcess('whole', 2),
-  inProcess('pipelined', 3),
+  inProcess('whole', 2, 1),
+  inProcess('byte by byte', 3, 2),
+  inProcess('pipelined', 3, 8),
+  inProcess('random pieces', 2, 8),
 ];
 
 /** Every combination; FLAGSTONE_WAYS=all runs it. */
@@ -61,7 +47,12 @@ export const ALL_WAYS: readonly Way[] = [
   ...shapes().flatMap((server) =>
     MANNERS.flatMap(({ manner }) => [tcp(manner, 2, server), tcp(manner, 3, server)]),
   ),
-  ...MANNERS.flatMap(({ manner }) => [inProcess(manner, 2), inProcess(manner, 3)]),
+  ...PARTITION_COUNTS.flatMap((partitions) =>
+    MANNERS.flatMap(({ manner }) => [
+      inProcess(manner, 2, partitions),
+      inProcess(manner, 3, partitions),
+    ]),
+  ),
 ];
 
 /** The ways to run now: FLAGSTONE_WAYS is `all`, or a part of the names wanted, or unset. */
@@ -88,17 +79,17 @@ function tcp(mannerName: string, protocol: 2 | 3, server: ServerShape): Way {
   return { name: words.join(', '), protocol, ...rest, place: 'tcp', server };
 }
 
-function inProcess(mannerName: string, protocol: 2 | 3): Way {
+function inProcess(mannerName: string, protocol: 2 | 3, partitions: number): Way {
   const { manner, ...rest } = MANNERS.find((row) => row.manner === mannerName)!;
-  const name = `in process, ${manner}, RESP${protocol}`;
-  return { name, protocol, ...rest, place: 'in process', server: {} };
+  const name = `in process, ${manner}, RESP${protocol}, partitions ${partitions}`;
+  return { name, protocol, ...rest, place: 'in process', server: { partitions } };
 }
 
 function shapes(): ServerShape[] {
   const list: ServerShape[] = [];
   for (const transport of ['native', 'node'] as const) {
     for (const threads of [1, 2, 8]) {
-      for (const partitions of [1, 2, 8]) list.push({ threads, partitions, transport });
+      for (const partitions of PARTITION_COUNTS) list.push({ threads, partitions, transport });
     }
   }
   return list;

@@ -1,0 +1,21 @@
+import { defineConfig } from 'vitest/config';
+
+// `npm run test:fast`: everything that needs no running server and no long search, under ten seconds.
+export default defineConfig({
+  test: {
+    root: new URL('..', import.meta.url).pathname,
+    include: ['test/**/*.test.ts'],
+    exclude: [
+      'test/live/**',
+      'test/oracle/**',
+      'test/sim/**',
+      'test/fuzz/**',
+      'test/bench/**',
+      'test/docs/**',
+      'test/mesh/**',
+      'test/commands/*.test.ts',
+    ],
+    pool: 'threads',
+    maxWorkers: 2,
+  },
+});
