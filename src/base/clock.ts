@@ -8,7 +8,7 @@ import { performance } from 'node:perf_hooks';
 /** Doubles of shared memory that a Clock needs. */
 export const CLOCK_DOUBLES = 1;
 
-/** A wall clock that was set by less than this is followed only at the next correction. */
+/** A wall clock that was set back by less than this is not followed: time would go backwards. */
 const DRIFT_MS_MAX = 2;
 
 export interface Clock {
@@ -29,7 +29,7 @@ export class SystemClock implements Clock {
     this.shared = shared;
     const [seconds, nanoseconds] = process.hrtime();
     this.threadOffsetMs = seconds * 1000 + nanoseconds / 1e6 - performance.now();
-    if (this.shared[0] === 0) this.followWallClock();
+    if (this.shared[0] === 0) this.startAtTick();
   }
 
   monotonicMs(): number {
@@ -46,8 +46,27 @@ export class SystemClock implements Clock {
 
   /** Takes over the system's wall clock if it was set. The main thread calls this now and then. */
   followWallClock(): void {
-    const offset = Date.now() - this.monotonicMs();
-    if (Math.abs(offset - this.shared[0]!) > DRIFT_MS_MAX) this.shared[0] = offset;
+    const before = this.monotonicMs();
+    const wall = Date.now();
+    // Date.now() cuts fractions off, and this thread may have been stopped between two lines: the
+    // true offset lies between these two.
+    const least = wall - this.monotonicMs();
+    const most = wall + 1 - before;
+    const offset = this.shared[0]!;
+    if (offset < least) this.shared[0] = least;
+    else if (offset > most + DRIFT_MS_MAX) this.shared[0] = most;
+  }
+
+  /**
+   * The offset at the moment at which the system's clock reaches a new millisecond. From any other moment
+   * it would be up to a millisecond short, and a client on this machine, which tells a time of the same
+   * clock, would find its key living longer than it asked for.
+   */
+  private startAtTick(): void {
+    const wall = Date.now();
+    let now = wall;
+    while (now === wall) now = Date.now();
+    this.shared[0] = now - this.monotonicMs();
   }
 }
 

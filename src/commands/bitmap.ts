@@ -1,5 +1,5 @@
-// The commands of the bitmap group: single bits, counting and finding them, combining whole strings,
-// and integers of any width. The bits themselves are the business of types/bitmap.ts.
+// The commands of the bitmap group: single bits, counting and finding them, combining strings, and
+// integers of any width. The bits themselves are the business of types/bitmap.ts.
 
 import {
   bigIntOfSlowly,
@@ -401,8 +401,8 @@ function findSources(context: Context): number {
 
 /**
  * Makes the target a raw string of `length` bytes without expiry and leaves its place in `edited`.
- * One that is a source too keeps its bytes: each piece of it is read before it is written. Any other
- * starts as a copy of the longest source, which is faster than filling it with zeros.
+ * One that is a source too keeps its bytes: each piece of it is read before it is written. Any
+ * other starts as a copy of the longest source, which is faster than filling it with zeros.
  */
 function openTarget(context: Context, target: EntryRef, length: number): void {
   const { args } = context;
@@ -494,7 +494,8 @@ const FAIL = word('FAIL');
 
 const INVALID_OVERFLOW = new Refusal('ERR Invalid OVERFLOW type specified');
 const INVALID_TYPE = new Refusal(
-  'ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.',
+  'ERR Invalid bitfield type. Use something like i16 u8. ' +
+    'Note that u64 is not supported but i64 is.',
 );
 const ONLY_GET = new Refusal('ERR BITFIELD_RO only supports the GET subcommand');
 

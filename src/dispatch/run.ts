@@ -341,14 +341,21 @@ function unknownCommand(args: Slices): Refusal {
   // Redis quotes the arguments it has got, up to 128 bytes of them.
   let quoted = '';
   for (let index = 1; index < args.count && quoted.length < UNKNOWN_ARGS_BYTES; index++) {
-    quoted += `'${args.text(index).slice(0, UNKNOWN_ARGS_BYTES - quoted.length)}' `;
+    quoted += `'${textBeforeZero(args, index, UNKNOWN_ARGS_BYTES - quoted.length)}' `;
   }
-  const name = args.text(0).slice(0, UNKNOWN_ARGS_BYTES);
+  const name = textBeforeZero(args, 0, UNKNOWN_ARGS_BYTES);
   return new Refusal(`ERR unknown command '${name}', with args beginning with: ${quoted}`);
 }
 
 function unknownSubcommand(command: Command, args: Slices): Refusal {
-  const name = args.text(1).slice(0, UNKNOWN_ARGS_BYTES);
+  const name = textBeforeZero(args, 1, UNKNOWN_ARGS_BYTES);
   const container = command.spec.name.toUpperCase();
   return new Refusal(`ERR unknown subcommand '${name}'. Try ${container} HELP.`);
+}
+
+/** A word as Redis quotes it, which prints it as a C string: a zero byte ends it. */
+function textBeforeZero(args: Slices, index: number, bytesMax: number): string {
+  const text = args.text(index).slice(0, bytesMax);
+  const zeroAt = text.indexOf('\0');
+  return zeroAt === -1 ? text : text.slice(0, zeroAt);
 }

@@ -1,13 +1,15 @@
-// Bitmaps: counting, finding and combining the bits of byte strings, and integers of any width among
-// them. Bit 0 is the highest bit of the first byte, so an integer at a multiple of 8 is big-endian.
+// Bitmaps: counting, finding and combining the bits of byte strings, and integers of any width
+// among them. Bit 0 is the highest bit of the first byte, so an integer at a multiple of 8 is
+// big-endian.
 //
 //   byte   start              start + 1
 //         ┌─────────────────┬─────────────────┬── …
 //   bit   │ 0 1 2 3 4 5 6 7 │ 8 9 …           │
 //         └─────────────────┴─────────────────┴── …
 //
-// A range of bytes is given twice, as u8 and as i32: two views of one memory from its first byte on.
-// Bit numbers reach 2^32 and more, beyond int32: they are divided, not shifted, to find their byte.
+// A range of bytes is given twice, as u8 and as i32: two views of one memory from its first byte
+// on. Bit numbers reach 2^32 and more, beyond int32: they are divided, not shifted, to find their
+// byte.
 
 import { addInt64, int64, subtractInt64 } from '../base/ascii.js';
 import { copyBytes, copyWords } from '../base/bytes.js';
@@ -60,10 +62,10 @@ export function countOnesOfBytes(
 }
 
 /**
- * Eight words at a time go through carry-save adders (Harley and Seal): bit by bit they add up words
- * to `single`, `double` and `fourfold`, and only what is eight times there is counted. 4.1 GB/s on
- * Node 20 where counting each word has 2.4, adding three words before counting 3.4, and a table of
- * 65536 counts 3.1; sixteen words at a time are no faster.
+ * Eight words at a time go through carry-save adders (Harley and Seal): bit by bit they add up
+ * words to `single`, `double` and `fourfold`, and only what is eight times there is counted.
+ * 4.1 GB/s on Node 20 where counting each word has 2.4, adding three words before counting 3.4, and
+ * a table of 65536 counts 3.1; sixteen words at a time are no faster.
  */
 function countOnesOfWords(i32: Int32Array, firstWord: number, wordCount: number): number {
   let at = firstWord;

@@ -78,7 +78,8 @@ const WRONG_TYPE = '-WRONGTYPE Operation against a key holding the wrong kind of
 const OFFSET = '-ERR bit offset is not an integer or out of range';
 const BIT = '-ERR bit is not an integer or out of range';
 const TYPE =
-  '-ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.';
+  '-ERR Invalid bitfield type. Use something like i16 u8. ' +
+  'Note that u64 is not supported but i64 is.';
 
 describe('the order of refusals', () => {
   it('is words, then type, for single bits and for fields', () => {

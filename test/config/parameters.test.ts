@@ -29,6 +29,7 @@ describe('The table of parameters', () => {
       'partition-size',
       'transport',
       'watchdog-lock-ms',
+      'record-sink',
     ]);
   });
 
@@ -77,7 +78,7 @@ describe('Support', () => {
     ['maxmemory-policy', 'noeviction', 'ok'],
     ['maxmemory-policy', 'allkeys-lru', 'inert'],
     ['notify-keyspace-events', '', 'ok'],
-    ['notify-keyspace-events', 'K', 'refused'],
+    ['notify-keyspace-events', 'K', 'inert'],
     ['activedefrag', true, 'inert'],
     ['aclfile', '/etc/users.acl', 'refused'],
   ])('of %s %s is %s', (name, value, kind) => {

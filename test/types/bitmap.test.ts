@@ -213,8 +213,8 @@ describe('fields', () => {
       if (!isExact && overflow === Overflow.Fail) continue;
       let result = cutTo(wanted, width, isSigned);
       if (!isExact && overflow === Overflow.Saturate) {
-        // Unsigned fields take a negative value for one of nearly 2^64, and signed ones a value that
-        // is more than an int64 below their largest for one above it.
+        // Unsigned fields take a negative value for one of nearly 2^64, and signed ones a value
+        // that is more than an int64 below their largest for one above it.
         const isAbove = isSet
           ? !isSigned || amount > most || most - amount >= 1n << 63n
           : wanted > most;

@@ -14,30 +14,38 @@ const noEviction = inert('eviction arrives in a later version');
 const ownAllocator = inert('it has an allocator of its own');
 const noRehashing = inert('its tables grow bucket by bucket and are never rehashed');
 const alwaysSanitized = inert('it checks every payload in full');
+const neverEvicts = inert('eviction arrives in a later version');
+const freesAtOnce = inert('a string, however long, is freed in constant time');
+const exactExpiry = inert(
+  'its expiry index finds every expired key, so there is no effort to choose',
+);
+const laterType = inert('the type arrives in a later version');
 const noEvents = inert('keyspace events arrive with pub/sub in a later version');
 
 export const MEMORY_PARAMETERS: readonly Row[] = [
   integer('databases', { default: 16, min: 1, max: INT32_MAX, isMutable: false }),
   memory('maxmemory', { default: 0, min: 0, max: UINT64_MAX, isUnsigned: true }),
-  flag('lazyfree-lazy-eviction', { default: false }),
+  flag('lazyfree-lazy-eviction', { default: false, support: neverEvicts }),
   flag('lazyfree-lazy-expire', { default: false }),
-  flag('lazyfree-lazy-server-del', { default: false }),
-  flag('lazyfree-lazy-user-del', { default: false }),
+  flag('lazyfree-lazy-server-del', { default: false, support: freesAtOnce }),
+  flag('lazyfree-lazy-user-del', { default: false, support: freesAtOnce }),
   flag('lazyfree-lazy-user-flush', { default: false }),
-  integer('active-expire-effort', { default: 1, min: 1, max: 10 }),
+  integer('active-expire-effort', { default: 1, min: 1, max: 10, support: exactExpiry }),
   integer('list-max-listpack-size', {
     alias: 'list-max-ziplist-size',
     default: -2,
     min: INT32_MIN,
     max: INT32_MAX,
+    support: laterType,
   }),
-  integer('list-compress-depth', { default: 0, min: 0, max: INT32_MAX }),
+  integer('list-compress-depth', { default: 0, min: 0, max: INT32_MAX, support: laterType }),
   integer('hash-max-listpack-entries', {
     alias: 'hash-max-ziplist-entries',
     default: 512,
     min: 0,
     max: INT64_MAX,
     isUnsigned: true,
+    support: laterType,
   }),
   memory('hash-max-listpack-value', {
     alias: 'hash-max-ziplist-value',
@@ -45,16 +53,36 @@ export const MEMORY_PARAMETERS: readonly Row[] = [
     min: 0,
     max: INT64_MAX,
     isUnsigned: true,
+    support: laterType,
   }),
-  integer('set-max-intset-entries', { default: 512, min: 0, max: INT64_MAX, isUnsigned: true }),
-  integer('set-max-listpack-entries', { default: 128, min: 0, max: INT64_MAX, isUnsigned: true }),
-  integer('set-max-listpack-value', { default: 64, min: 0, max: INT64_MAX, isUnsigned: true }),
+  integer('set-max-intset-entries', {
+    default: 512,
+    min: 0,
+    max: INT64_MAX,
+    isUnsigned: true,
+    support: laterType,
+  }),
+  integer('set-max-listpack-entries', {
+    default: 128,
+    min: 0,
+    max: INT64_MAX,
+    isUnsigned: true,
+    support: laterType,
+  }),
+  integer('set-max-listpack-value', {
+    default: 64,
+    min: 0,
+    max: INT64_MAX,
+    isUnsigned: true,
+    support: laterType,
+  }),
   integer('zset-max-listpack-entries', {
     alias: 'zset-max-ziplist-entries',
     default: 128,
     min: 0,
     max: INT64_MAX,
     isUnsigned: true,
+    support: laterType,
   }),
   memory('zset-max-listpack-value', {
     alias: 'zset-max-ziplist-value',
@@ -62,10 +90,23 @@ export const MEMORY_PARAMETERS: readonly Row[] = [
     min: 0,
     max: INT64_MAX,
     isUnsigned: true,
+    support: laterType,
   }),
-  memory('stream-node-max-bytes', { default: 4 * KB, min: 0, max: INT64_MAX, isUnsigned: true }),
-  integer('stream-node-max-entries', { default: 100, min: 0, max: INT64_MAX }),
-  memory('hll-sparse-max-bytes', { default: 3000, min: 0, max: INT64_MAX, isUnsigned: true }),
+  memory('stream-node-max-bytes', {
+    default: 4 * KB,
+    min: 0,
+    max: INT64_MAX,
+    isUnsigned: true,
+    support: laterType,
+  }),
+  integer('stream-node-max-entries', { default: 100, min: 0, max: INT64_MAX, support: laterType }),
+  memory('hll-sparse-max-bytes', {
+    default: 3000,
+    min: 0,
+    max: INT64_MAX,
+    isUnsigned: true,
+    support: laterType,
+  }),
   special('notify-keyspace-events', { form: eventClasses, support: noEvents }),
   choice('maxmemory-policy', {
     values: [

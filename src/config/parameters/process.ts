@@ -34,9 +34,14 @@ const systemsOwn = inert('it leaves this to the system: use systemd or sysctl');
 const noAffinity = inert('it leaves placing threads to the system: use taskset');
 const byteOrder = inert('it always compares bytes');
 
+const ownPace = inert('each worker tends its partitions at its own pace');
+const nothingToSave = inert('there is nothing to save yet');
+const noLogo = inert('it has no logo');
+const noSuchCheck = inert('it makes no check that could be ignored');
+
 export const PROCESS_PARAMETERS: readonly Row[] = [
-  integer('hz', { default: 10, min: 0, max: INT32_MAX, clamp: [1, 500] }),
-  flag('dynamic-hz', { default: true }),
+  integer('hz', { default: 10, min: 0, max: INT32_MAX, clamp: [1, 500], support: ownPace }),
+  flag('dynamic-hz', { default: true, support: ownPace }),
   choice('loglevel', {
     values: ['debug', 'verbose', 'notice', 'warning', 'nothing'],
     default: 'notice',
@@ -51,14 +56,16 @@ export const PROCESS_PARAMETERS: readonly Row[] = [
     values: ['default', 'save', 'nosave', 'now', 'force'],
     default: 'default',
     check: isShutdown,
+    support: nothingToSave,
   }),
   choices('shutdown-on-sigterm', {
     values: ['default', 'save', 'nosave', 'now', 'force'],
     default: 'default',
     check: isShutdown,
+    support: nothingToSave,
   }),
-  flag('always-show-logo', { default: false, isMutable: false }),
-  textOrEmpty('ignore-warnings', { default: '' }),
+  flag('always-show-logo', { default: false, isMutable: false, support: noLogo }),
+  textOrEmpty('ignore-warnings', { default: '', support: noSuchCheck }),
   flag('daemonize', { default: false, isMutable: false, support: noDaemon }),
   choice('supervised', {
     values: ['upstart', 'systemd', 'auto', 'no'],
