@@ -47,7 +47,7 @@ export class KeyPositions {
  */
 export function findKeys(command: Command, args: Slices, out: KeyPositions): boolean {
   out.count = 0;
-  if (command.firstKey !== 0) {
+  if (command.hasPlainKeys && command.firstKey !== 0) {
     const last = command.lastKey < 0 ? args.count + command.lastKey : command.lastKey;
     if (last >= args.count) return false;
     for (let index = command.firstKey; index <= last; index += command.keyStep) out.add(index, 0);

@@ -5,7 +5,7 @@ import { assert } from '../base/assert.js';
 import type { Slices } from '../base/slices.js';
 import { Refusal } from '../resp/errors.js';
 import { Command } from './command.js';
-import { type CommandSpec, Flag } from './define.js';
+import { type CommandSpec, Flag, type KeySpec } from './define.js';
 import { gatesOf } from './gates.js';
 
 /** Power of two, several times the number of commands: chains stay short. */
@@ -122,18 +122,8 @@ function isNamed(command: Command, u8: Uint8Array, start: number, length: number
 function makeCommand(spec: CommandSpec, id: number, parent: Command | null): Command {
   const fullName = parent === null ? spec.name : `${parent.spec.name}|${spec.name}`;
   const keys = spec.keys ?? [];
-  const only = keys.length === 1 ? keys[0]! : null;
-  let firstKey = 0;
-  let lastKey = 0;
-  let keyStep = 0;
-  const isPlain = only !== null && isPlainSpec(only);
-  if (isPlain && typeof only.begin === 'object' && 'index' in only.begin) {
-    const { find } = only;
-    assert(typeof find === 'object' && 'lastKey' in find, `${fullName} has a plain range of keys`);
-    firstKey = only.begin.index;
-    lastKey = find.lastKey >= 0 ? firstKey + find.lastKey : find.lastKey;
-    keyStep = find.step;
-  }
+  const isPlain = keys.length === 1 && isPlainSpec(keys[0]!);
+  const [firstKey, lastKey, keyStep] = legacyRange(keys);
   return new Command({
     spec,
     id,
@@ -152,7 +142,25 @@ function makeCommand(spec: CommandSpec, id: number, parent: Command | null): Com
   });
 }
 
-function isPlainSpec(spec: NonNullable<CommandSpec['keys']>[number]): boolean {
+/** First, last and step as COMMAND INFO tells them: one range, or ranges that follow each other. */
+function legacyRange(keys: readonly KeySpec[]): readonly [number, number, number] {
+  let first = 0;
+  let last = 0;
+  let step = 0;
+  for (const spec of keys) {
+    if (!isPlainSpec(spec)) return keys.length === 1 ? [0, 0, 0] : [first, last, step];
+    const { index } = spec.begin as { index: number };
+    const find = spec.find as { lastKey: number; step: number };
+    // Only single steps can be joined, and only where no gap is between.
+    if (first !== 0 && (find.step !== 1 || step !== 1 || last !== index - 1)) break;
+    if (first === 0) first = index;
+    last = find.lastKey >= 0 ? index + find.lastKey : find.lastKey;
+    step = find.step;
+  }
+  return [first, last, step];
+}
+
+function isPlainSpec(spec: KeySpec): boolean {
   if (typeof spec.begin !== 'object' || !('index' in spec.begin)) return false;
   return typeof spec.find === 'object' && 'lastKey' in spec.find && spec.find.limit === 0;
 }
