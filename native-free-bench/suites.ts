@@ -3,6 +3,7 @@
 import { runConnections, runExpiry, runGrowth, runMemory, runStart } from './events.js';
 import type { Bench } from './measure.js';
 import type { GivenOptions } from './options.js';
+import { runParts } from './parts.js';
 import type { ResultTable } from './report.js';
 import { runLoadSuite, runShape } from './throughput.js';
 
@@ -113,6 +114,14 @@ export const SUITES: readonly Suite[] = [
     isStarter: true,
     defaults: { connections: 100, pipelines: [1] },
     run: runConnections,
+  },
+  {
+    ...PLAIN,
+    name: 'parts',
+    about: 'MGET of 64 to 4096 keys, its work spread over the workers and not.',
+    isStarter: true,
+    defaults: { keys: 100_000 },
+    run: runParts,
   },
   {
     ...PLAIN,

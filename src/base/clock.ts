@@ -10,6 +10,11 @@ export const CLOCK_DOUBLES = 1;
 
 /** A wall clock that was set back by less than this is not followed: time would go backwards. */
 const DRIFT_MS_MAX = 2;
+/** How sure a reading of the wall clock must be, and how often it is tried. */
+const TICK_WINDOW_MS = 0.02;
+const TICKS_MAX = 10;
+/** A thread that is stopped between two readings would be late for ever: the quickest one counts. */
+const OFFSET_READINGS = 8;
 
 export interface Clock {
   /** Milliseconds with fractions since an arbitrary moment, the same in all threads. */
@@ -27,8 +32,7 @@ export class SystemClock implements Clock {
 
   constructor(shared: Float64Array) {
     this.shared = shared;
-    const [seconds, nanoseconds] = process.hrtime();
-    this.threadOffsetMs = seconds * 1000 + nanoseconds / 1e6 - performance.now();
+    this.threadOffsetMs = threadOffsetMs();
     if (this.shared[0] === 0) this.startAtTick();
   }
 
@@ -63,11 +67,44 @@ export class SystemClock implements Clock {
    * clock, would find its key living longer than it asked for.
    */
   private startAtTick(): void {
-    const wall = Date.now();
-    let now = wall;
-    while (now === wall) now = Date.now();
-    this.shared[0] = now - this.monotonicMs();
+    let before = 0;
+    let after = 0;
+    let now = Date.now();
+    for (let tick = 0; tick < TICKS_MAX; tick++) {
+      const last = now;
+      while (now === last) {
+        before = after;
+        after = this.monotonicMs();
+        now = Date.now();
+      }
+      // The tick came after `before`: by so little that it does not matter, unless this thread slept.
+      if (this.monotonicMs() - before < TICK_WINDOW_MS) break;
+    }
+    this.shared[0] = now - before;
   }
+}
+
+/** How far this thread's performance.now() lies behind hrtime, from the quickest of a few readings. */
+function threadOffsetMs(): number {
+  let offset = 0;
+  let tookLeast = Number.POSITIVE_INFINITY;
+  for (let reading = 0; reading < OFFSET_READINGS; reading++) {
+    const before = performance.now();
+    const [seconds, nanoseconds] = process.hrtime();
+    const after = performance.now();
+    if (after - before >= tookLeast) continue;
+    tookLeast = after - before;
+    offset = seconds * 1000 + nanoseconds / 1e6 - (before + after) / 2;
+  }
+  return offset;
+}
+
+/** Nobody rings this word: it only passes the time. */
+const sleepWord = new Int32Array(new SharedArrayBuffer(4));
+
+/** Stops this thread for so long; it does nothing else meanwhile. */
+export function sleep(ms: number): void {
+  Atomics.wait(sleepWord, 0, 0, ms);
 }
 
 /** A clock that stands until it is moved: for tests and simulations. */

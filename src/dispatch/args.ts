@@ -2,9 +2,9 @@
 // them belong into a handler's first beat, before anything is found or changed.
 
 import { equalsFolded, int64, parseInt64, parseSafeInteger } from '../base/ascii.js';
+import { parseDouble } from '../base/float-text.js';
 import type { Slices } from '../base/slices.js';
 import { NOT_FLOAT, NOT_INTEGER, type Refusal } from '../resp/errors.js';
-import { parseDouble } from '../base/float-text.js';
 
 /** A word to compare with: its upper-case bytes. */
 export function word(text: string): Uint8Array {

@@ -1,8 +1,8 @@
 // A command as the server works with it: the spec, and all that is decided once at start.
 
 import type { Refusal } from '../resp/errors.js';
-import { type CommandSpec, Shape } from './define.js';
 import type { Context } from './context.js';
+import { type CommandSpec, Shape } from './define.js';
 
 export class Command {
   readonly spec: CommandSpec;

@@ -142,7 +142,12 @@ export function keyAt(index: number, ...flags: string[]): KeySpec {
 }
 
 /** Keys from word `index` to the last word (or so many before it), every `step` words. */
-export function keysFrom(index: number, lastKey: number, step: number, ...flags: string[]): KeySpec {
+export function keysFrom(
+  index: number,
+  lastKey: number,
+  step: number,
+  ...flags: string[]
+): KeySpec {
   return { flags, begin: { index }, find: { lastKey, step, limit: 0 } };
 }
 

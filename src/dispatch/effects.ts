@@ -7,8 +7,8 @@
 import { digitsOfInt64, writeInt64, writeInteger } from '../base/ascii.js';
 import { copyBytes } from '../base/bytes.js';
 import type { Slices } from '../base/slices.js';
-import { Header } from '../slab/slab.js';
 import type { Partition } from '../keyspace/partition.js';
+import { Header } from '../slab/slab.js';
 
 /** Takes the records of this thread's changes. */
 export interface RecordSink {
@@ -64,17 +64,14 @@ export class Effects {
   }
 
   /** The key at word `index`, in `partition`, was changed. */
-  changed(
-    partition: Partition,
-    args: Slices,
-    index: number,
-    notify: Notify,
-    event: string,
-  ): void {
+  changed(partition: Partition, args: Slices, index: number, notify: Notify, event: string): void {
     this.dirty++;
     if (partition.slab.i32[Header.Listeners] !== 0) {
       partition.keyspace.sinks.changed(
-        partition, args.u8, args.startOf(index), args.lengthOf(index),
+        partition,
+        args.u8,
+        args.startOf(index),
+        args.lengthOf(index),
       );
     }
     if ((this.notifications.classes & notify) !== 0) {

@@ -33,6 +33,7 @@ import { findKeys, KeyPositions, placeKey } from './route.js';
 import type { ServerDoor } from './server-door.js';
 import { ReplyMode, type Session } from './session.js';
 import type { CommandTable } from './table.js';
+import { TOUCH_KEYS, Touch } from './touch.js';
 
 /** What became of a command. */
 export const enum Outcome {
@@ -62,6 +63,7 @@ export class Runner {
   private readonly places: LockPlaces;
   private readonly allPartitions: Int32Array;
   private readonly positions = new KeyPositions();
+  private readonly touching: Touch;
   /** Partitions of a command with several keys, ascending. */
   private readonly involved: Int32Array;
   private readonly isInvolved: Uint8Array;
@@ -76,12 +78,13 @@ export class Runner {
     server: ServerDoor;
     clock: Clock;
     self: Holder;
-    parts?: Parts;
+    parts?: Parts | null;
     session: Session;
     args: Slices;
     reply: Reply;
   }) {
     this.keyspace = fields.keyspace;
+    this.touching = new Touch(fields.keyspace);
     this.table = fields.table;
     this.effects = fields.effects;
     this.server = fields.server;
@@ -215,8 +218,7 @@ export class Runner {
       }
       return;
     }
-    const count =
-      command.shape === Shape.Every ? this.involveAll() : this.involve(command, args);
+    const count = command.shape === Shape.Every ? this.involveAll() : this.involve(command, args);
     takeLocks(this.places, this.involved, count, this.self);
     const { partitions } = this.keyspace;
     for (let at = 0; at < count; at++) partitions[this.involved[at]!]!.select(session.database);
@@ -249,9 +251,13 @@ export class Runner {
     const { positions, involved, isInvolved } = this;
     // Where keys cannot be found the handler refuses before it looks for any.
     if (!findKeys(command, args, positions)) return 0;
+    const { touching } = this;
+    const { database } = this.context.session;
     let count = 0;
     for (let at = 0; at < positions.count; at++) {
-      const index = placeKey(this.keyspace, args, positions.words[at]!);
+      const word = positions.words[at]!;
+      const index = placeKey(this.keyspace, args, word);
+      if (at < TOUCH_KEYS) touching.add(index, database, args.hashes[word]!);
       if (isInvolved[index] !== 0) continue;
       isInvolved[index] = 1;
       // Insertion keeps the list sorted: it is short, or soon complete.
@@ -263,6 +269,8 @@ export class Runner {
       involved[to] = index;
     }
     for (let at = 0; at < count; at++) isInvolved[involved[at]!] = 0;
+    // The keys beyond the first few are touched by the parts of a large command, or not at all.
+    touching.run();
     return count;
   }
 
@@ -281,10 +289,7 @@ export class Runner {
   /** A handler threw: the user's errors are answered, broken invariants end the process. */
   private refuse(command: Command, thrown: unknown, reply: Reply): void {
     if (!(thrown instanceof Refusal)) throw thrown;
-    assert(
-      this.effects.dirty === 0,
-      `${command.fullName} refuses before its first change`,
-    );
+    assert(this.effects.dirty === 0, `${command.fullName} refuses before its first change`);
     this.server.stats.errorReplied(thrown.code);
     this.server.commandStats.failed(command.id);
     reply.refusal(thrown);

@@ -1,6 +1,6 @@
 // What commands may ask of the server around them. Implemented in server/, wired at start.
 
-import type { Config } from '../config/config.js';
+import type { Asker, Change, Config } from '../config/config.js';
 import type { ClientDirectory } from '../stats/clients.js';
 import type { CommandStats } from '../stats/commands.js';
 import type { ServerStats } from '../stats/server.js';
@@ -27,8 +27,11 @@ export interface ServerDoor {
   readonly facts: ServerFacts;
   /** This thread's number among those that execute commands. */
   readonly threadIndex: number;
-  /** Makes a change of this thread's configuration copy known to all threads, at once. */
-  publishConfig(): void;
+  /**
+   * CONFIG SET name value [name value ...], on top of what all threads have set before: all of it or
+   * nothing, and seen by every command that arrives at any thread after the reply.
+   */
+  changeConfig(pairs: readonly string[], asker: Asker): Change;
   /** Ends the process in order. Returns at once; false when it cannot. */
   shutDown(request: ShutdownRequest): void;
   /** Closes the session in `slot` of the client directory if it is still `id`, on any thread. */

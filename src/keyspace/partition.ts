@@ -171,7 +171,7 @@ export class Partition {
     const length = args.lengthOf(index);
     const entry = findInBucket(slab, bucket, hash, hasKey, args.u8, start, length) as EntryRef;
     if (entry === NONE || this.isExpired(entry)) return NONE as EntryRef;
-    setRecency(slab, entry, this.keyspace.recency);
+    if (this.keyspace.stampsAccess) setRecency(slab, entry, this.keyspace.recency);
     return entry;
   }
 

@@ -13,42 +13,77 @@ export interface Wire {
   send(connection: Connection, u8: Uint8Array, start: number, end: number): number;
   /** The connection wants to read, to be told when it can write, or both. */
   want(connection: Connection, reads: boolean, writes: boolean): void;
-  /** Gives the descriptor back. */
-  close(connection: Connection): void;
+  /** Gives the descriptor back; `isOrderly`: once what was sent has left. */
+  close(connection: Connection, isOrderly: boolean): void;
 }
 
 /** Unfinished input up to here is copied aside and read again from its start. */
 export const KEPT_BYTES_MAX = 32 * 1024;
-const LARGE_START_BYTES = 64 * 1024;
+const LARGE_START_BYTES = 32 * 1024;
+/** Replies that wait for the peer share chunks of this size; longer ones have their own. */
+const CHUNK_BYTES = 16 * 1024;
 
-/** Input of a command too large to be read again: a buffer and a parser of its own. */
+/** Memory for a peer's bytes; null when the system has none, which is no reason to end. */
+function tryAllocate(bytes: number): Uint8Array<ArrayBuffer> | null {
+  try {
+    return new Uint8Array(new ArrayBuffer(bytes));
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
+}
+
+/** Input that is not read again from its start, or must wait: a buffer and a parser of its own. */
 export class LargeInput {
   u8: Uint8Array<ArrayBuffer>;
   end: number;
   readonly parser: Parser;
 
-  constructor(u8: Uint8Array, start: number, end: number, limits: ParserLimits) {
-    this.u8 = new Uint8Array(new ArrayBuffer(Math.max(LARGE_START_BYTES, (end - start) * 2)));
-    this.end = end - start;
-    copyBytes(u8, start, this.u8, 0, this.end);
-    this.parser = new Parser(new Slices(this.u8), limits);
-    this.parser.feed(this.u8, 0, this.end);
+  private constructor(u8: Uint8Array<ArrayBuffer>, end: number, limits: ParserLimits) {
+    this.u8 = u8;
+    this.end = end;
+    this.parser = new Parser(new Slices(u8), limits);
+    this.parser.feed(u8, 0, end);
   }
 
-  /** Room behind `end`: at least `least` bytes, as much as the current argument needs at the most. */
+  /** Begins with a copy of u8[start, end); null when there is no memory. */
+  static create(
+    u8: Uint8Array,
+    start: number,
+    end: number,
+    limits: ParserLimits,
+  ): LargeInput | null {
+    const copy = tryAllocate(Math.max(LARGE_START_BYTES, (end - start) * 2));
+    if (copy === null) return null;
+    copyBytes(u8, start, copy, 0, end - start);
+    return new LargeInput(copy, end - start, limits);
+  }
+
+  /**
+   * Room behind `end`: at least `least` bytes, as much as the current argument needs at the most;
+   * −1 when there is no memory.
+   */
   makeRoom(least: number): number {
     const { parser } = this;
-    if (parser.commandAt > 0) this.dropConsumed();
+    // Moved when half of it is done with, so that each byte moves about once.
+    if (parser.commandAt > this.end >> 1) this.dropConsumed();
     if (this.u8.length - this.end < least) {
+      if (parser.commandAt > 0) this.dropConsumed();
       // Never more than double what has arrived: a header alone makes nobody allocate its promise.
       const wanted = Math.max(parser.neededBytes, this.end + least);
-      const capacity = Math.min(Math.max(wanted, this.end + least), this.end * 2 + least);
-      const grown = new Uint8Array(new ArrayBuffer(capacity));
-      grown.set(this.u8.subarray(0, this.end));
-      this.u8 = grown;
-      parser.extend(grown, 0, this.end);
+      const capacity = Math.min(wanted, this.end * 2 + least);
+      if (capacity > this.u8.length && !this.grow(capacity)) return -1;
     }
     return this.u8.length - this.end;
+  }
+
+  private grow(capacity: number): boolean {
+    const grown = tryAllocate(capacity);
+    if (grown === null) return false;
+    grown.set(this.u8.subarray(0, this.end));
+    this.u8 = grown;
+    this.parser.extend(grown, 0, this.end);
+    return true;
   }
 
   private dropConsumed(): void {
@@ -71,12 +106,13 @@ export class Connection {
   readonly generation: number;
   readonly session: Session;
   readonly wire: Wire;
-  /** Start of an unfinished command, or whole commands while the session may not run any. */
+  /** Start of an unfinished command, or what has arrived while the session may not run any. */
   kept: Uint8Array | null = null;
   large: LargeInput | null = null;
-  /** Chunks the peer has not taken; the first from `sentOfFirst` on. */
+  /** Chunks the peer has not taken: the first from `sentOfFirst` on, the last up to `endOfLast`. */
   output: Uint8Array[] = [];
-  sentOfFirst = 0;
+  private sentOfFirst = 0;
+  private endOfLast = 0;
   outputBytes = 0;
   /** Since when the output is over its soft limit; 0 if it is not. */
   softLimitSinceMs = 0;
@@ -85,14 +121,19 @@ export class Connection {
   replyTo = 0;
   /** Stands in the list of connections to flush. */
   isToFlush = false;
-  /** Whole commands wait in `kept` because a gate asked to wait. */
+  /** Commands wait in `kept` because a gate asked to wait. */
   isPostponed = false;
-  /** Reading stopped because the peer does not take its output. */
+  /** Commands wait because the peer does not take its output. */
   isHeldBack = false;
+  /** The peer has sent its last byte; it may still read. */
+  isInputEnded = false;
   wantsReads = true;
   wantsWrites = false;
   isClosed = false;
-  lastInputMs = 0;
+  /** When bytes last went either way. */
+  lastActiveMs = 0;
+  /** Id of the last command; −1 before the first. */
+  commandId = -1;
   /** Only when a transport keeps something of its own beside: a node:net socket. */
   socket: unknown = null;
 
@@ -107,7 +148,7 @@ export class Connection {
     this.generation = generation;
     this.session = session;
     this.wire = wire;
-    this.lastInputMs = nowMs;
+    this.lastActiveMs = nowMs;
   }
 
   /** Bytes of input held for this connection. */
@@ -120,27 +161,52 @@ export class Connection {
     this.kept = start === end ? null : u8.slice(start, end);
   }
 
-  /** Appends a copy of u8[start, end) to the output. */
-  enqueue(u8: Uint8Array, start: number, end: number): void {
-    if (start === end) return;
-    const chunk = new Uint8Array(new ArrayBuffer(end - start));
-    copyBytes(u8, start, chunk, 0, end - start);
-    this.output.push(chunk);
-    this.outputBytes += chunk.length;
+  /** Appends a copy of u8[start, end) to the output. False when there is no memory for it. */
+  enqueue(u8: Uint8Array, start: number, end: number): boolean {
+    if (start === end) return true;
+    const { output } = this;
+    const last = output[output.length - 1];
+    let from = start;
+    if (last !== undefined && this.endOfLast < last.length) {
+      const bytes = Math.min(last.length - this.endOfLast, end - start);
+      copyBytes(u8, start, last, this.endOfLast, bytes);
+      this.endOfLast += bytes;
+      this.outputBytes += bytes;
+      from += bytes;
+    }
+    const rest = end - from;
+    if (rest === 0) return true;
+    const chunk = tryAllocate(Math.max(CHUNK_BYTES, rest));
+    if (chunk === null) return false;
+    copyBytes(u8, from, chunk, 0, rest);
+    output.push(chunk);
+    this.endOfLast = rest;
+    this.outputBytes += rest;
+    return true;
   }
 
-  /** Sends queued output as far as the peer takes it. False when the peer is gone. */
-  drain(): boolean {
+  /** Forgets what the peer has not taken. */
+  dropOutput(): void {
+    this.output = [];
+    this.outputBytes = 0;
+    this.sentOfFirst = 0;
+  }
+
+  /** Sends queued output as far as the peer takes it: how many bytes, −1 when the peer is gone. */
+  drain(): number {
+    let total = 0;
     while (this.output.length > 0) {
       const chunk = this.output[0]!;
-      const sent = this.wire.send(this, chunk, this.sentOfFirst, chunk.length);
-      if (sent < 0) return false;
+      const end = this.output.length === 1 ? this.endOfLast : chunk.length;
+      const sent = this.wire.send(this, chunk, this.sentOfFirst, end);
+      if (sent < 0) return -1;
+      total += sent;
       this.outputBytes -= sent;
       this.sentOfFirst += sent;
-      if (this.sentOfFirst < chunk.length) return true;
+      if (this.sentOfFirst < end) return total;
       this.output.shift();
       this.sentOfFirst = 0;
     }
-    return true;
+    return total;
   }
 }

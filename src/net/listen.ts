@@ -1,7 +1,7 @@
 // Listening sockets of the native transport, and what a fresh connection is told before it becomes
 // one: too many of them, or protected mode.
 
-import { chmodSync, unlinkSync } from 'node:fs';
+import { connect } from 'node:net';
 import {
   accept,
   addressOf,
@@ -34,9 +34,20 @@ export interface ListenPlan {
   /** Addresses; one that starts with '-' may be missing on this machine. */
   readonly bind: readonly string[];
   readonly backlog: number;
+  /** A path where nothing is; '' for none. */
   readonly unixSocket: string;
-  /** Octal mode as a number, 0 to leave it. */
-  readonly unixSocketMode: number;
+}
+
+/** Does somebody answer at this unix socket? Otherwise it was left behind by a server that is gone. */
+export function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
 }
 
 /** Opens all listening sockets, or throws with the reason and leaves none open. */
@@ -74,34 +85,36 @@ function openTcp(
   if (fd >= 0) {
     setOption(fd, OptionLevel.Socket, Option.ReuseAddress, 1);
     result = bindTcp(fd, host, plan.port);
-    if (result >= 0) result = listen(fd, plan.backlog);
+    if (result >= 0) result = listen(fd, backlogOf(plan));
   }
   if (result >= 0) return { fd, isUnix: false, name };
   if (fd >= 0) close(fd);
   warn(`Could not create server TCP listening socket ${name}: ${errnoText(result)}`);
   const isAbsent =
-    result === -Errno.AddressNotAvailable || result === -97 /* no such family */;
+    result === -Errno.AddressNotAvailable || result === -NO_SUCH_FAMILY;
   if (isOptional && isAbsent) return null;
   throw new Error(`Failed listening on port ${plan.port} (tcp), aborting.`);
 }
 
+/** EAFNOSUPPORT: a kernel without IPv6. */
+const NO_SUCH_FAMILY = 97;
+/** More than any kernel queues; the system cuts it to its own limit anyhow. */
+const BACKLOG_MAX = 65_535;
+
+function backlogOf({ backlog }: ListenPlan): number {
+  return Math.min(Math.max(backlog, 1), BACKLOG_MAX);
+}
+
 function openUnix(plan: ListenPlan): Listener {
   const path = plan.unixSocket;
-  try {
-    // A socket left behind by a server that was killed would make bind fail.
-    unlinkSync(path);
-  } catch {
-    // There was none.
-  }
   const fd = socketUnix();
   let result = fd;
   if (fd >= 0) result = bindUnix(fd, path);
-  if (result >= 0) result = listen(fd, plan.backlog);
+  if (result >= 0) result = listen(fd, backlogOf(plan));
   if (result < 0) {
     if (fd >= 0) close(fd);
     throw new Error(`Failed opening Unix socket: ${path}: ${errnoText(result)}`);
   }
-  if (plan.unixSocketMode !== 0) chmodSync(path, plan.unixSocketMode);
   return { fd, isUnix: true, name: path };
 }
 

@@ -20,7 +20,7 @@ import {
   recv,
   send,
 } from '../base/libc.js';
-import { Closing, type Session } from '../dispatch/session.js';
+import type { Session } from '../dispatch/session.js';
 import { Connection, KEPT_BYTES_MAX, type Wire } from './connection.js';
 import type { Serving } from './serving.js';
 
@@ -63,7 +63,7 @@ export class NativeTransport implements Wire {
     const generation = this.nextGeneration;
     this.nextGeneration = (generation + 1) & GENERATION_MASK;
     const connection = new Connection(fd, generation, session, this, nowMs);
-    const added = epollAdd(this.epoll, fd, Epoll.In | Epoll.PeerClosed, fd, generation);
+    const added = epollAdd(this.epoll, fd, Epoll.In, fd, generation);
     if (added < 0) {
       close(fd);
       return null;
@@ -93,7 +93,7 @@ export class NativeTransport implements Wire {
       const bits = events.eventsOf(index);
       if ((bits & Epoll.Out) !== 0) this.serving.pushOutput(connection);
       if (connection.isClosed || (bits & ~Epoll.Out) === 0) continue;
-      // Not reading, and the peer has gone: nobody is there for what the session waits for.
+      // Nothing more is read, so these bits say that the peer is gone altogether.
       if (!connection.wantsReads) this.serving.close(connection);
       else this.read(connection);
     }
@@ -101,7 +101,7 @@ export class NativeTransport implements Wire {
   }
 
   private read(connection: Connection): void {
-    if (connection.large !== null) {
+    if (connection.large !== null || !this.serving.isRunnable(connection)) {
       this.readLarge(connection);
       return;
     }
@@ -117,20 +117,21 @@ export class NativeTransport implements Wire {
       copyBytes(kept, 0, this.input, start, kept.length);
       connection.kept = null;
     }
-    connection.lastInputMs = this.serving.runner.keyspace.nowMs;
+    connection.lastActiveMs = this.serving.runner.keyspace.nowMs;
     this.serving.inputBytes += got;
     this.serving.received(connection, this.input, start, HEADROOM_BYTES + got);
   }
 
   private readLarge(connection: Connection): void {
-    const large = connection.large!;
-    const room = Math.min(large.makeRoom(LARGE_RECEIVE_BYTES_MIN), LARGE_RECEIVE_BYTES_MAX);
+    const large = this.serving.largeInputOf(connection, LARGE_RECEIVE_BYTES_MIN);
+    if (large === null) return;
+    const room = Math.min(large.u8.length - large.end, LARGE_RECEIVE_BYTES_MAX);
     const got = recv(connection.fd, addressOf(large.u8) + large.end, room);
     if (got <= 0) {
       this.ended(connection, got);
       return;
     }
-    connection.lastInputMs = this.serving.runner.keyspace.nowMs;
+    connection.lastActiveMs = this.serving.runner.keyspace.nowMs;
     this.serving.inputBytes += got;
     large.arrived(got);
     this.serving.receivedLarge(connection);
@@ -138,23 +139,23 @@ export class NativeTransport implements Wire {
 
   private ended(connection: Connection, got: number): void {
     if (got === -Errno.Again) return;
-    this.serving.close(connection);
+    if (got === 0) this.serving.inputEnded(connection);
+    else this.serving.close(connection);
   }
 
-  send(_connection: Connection, u8: Uint8Array, start: number, end: number): number {
+  send(connection: Connection, u8: Uint8Array, start: number, end: number): number {
     const address = u8 === this.serving.arena ? this.arenaAddress : addressOf(u8);
-    const sent = send(_connection.fd, address + start, end - start);
+    const sent = send(connection.fd, address + start, end - start);
     if (sent >= 0) return sent;
     return sent === -Errno.Again ? 0 : -1;
   }
 
   want(connection: Connection, reads: boolean, writes: boolean): void {
-    // A peer that has sent its last word (QUIT, and a half-close) still gets its replies.
-    const minds = connection.session.closing === Closing.No ? Epoll.PeerClosed : 0;
-    const bits = minds | (reads ? Epoll.In : 0) | (writes ? Epoll.Out : 0);
+    const bits = (reads ? Epoll.In : 0) | (writes ? Epoll.Out : 0);
     epollModify(this.epoll, connection.fd, bits, connection.fd, connection.generation);
   }
 
+  /** What was sent leaves by itself: the kernel has it. */
   close(connection: Connection): void {
     this.byFd[connection.fd] = null;
     // Closing takes the descriptor out of the epoll set as well: nobody else has a copy of it.

@@ -1,11 +1,11 @@
 // The portable transport: node:net streams. Where the native one does not run (macOS, Windows, an
-// unknown libc) and where it is asked for. Each worker listens on the same listening descriptors, and
-// the system gives each connection to one of them.
+// unknown libc) and where it is asked for. The first worker opens the listening sockets, the others
+// listen on the same descriptors, and the system gives each connection to one of them.
 
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Session } from '../dispatch/session.js';
+import { Closing, type Session } from '../dispatch/session.js';
 import { Connection, type Wire } from './connection.js';
-import { DENIED_TEXT, TOO_MANY_TEXT } from './listen.js';
+import { DENIED_TEXT, type ListenPlan, TOO_MANY_TEXT } from './listen.js';
 import type { Serving } from './serving.js';
 
 export interface NodeTransportHooks {
@@ -14,11 +14,16 @@ export interface NodeTransportHooks {
   /** Input has come after a while: clocks and gates are to be looked at. */
   readonly beforeInput: () => void;
   readonly isRefused: (address: string) => 'full' | 'protected' | null;
+  /** Accepting failed: out of descriptors, for one. */
+  readonly failed: (error: Error) => void;
   /** A connection was counted in, and left again before it had a session. */
   readonly counted: (change: 1 | -1) => void;
   readonly keepAliveSeconds: () => number;
   readonly unixPath: () => string;
 }
+
+/** A connection that was closed in order has so long to take what was sent. */
+const LINGER_MS = 5000;
 
 /** Output that node:net holds for us; more stays in our own queue, where limits see it. */
 const SOCKET_BYTES_MAX = 256 * 1024;
@@ -35,18 +40,50 @@ export class NodeTransport implements Wire {
     this.hooks = hooks;
   }
 
-  /** Listens on descriptors that the main thread has opened. */
-  async listen(fds: readonly number[]): Promise<void> {
-    for (const fd of fds) {
-      const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) =>
-        this.accept(socket),
-      );
-      this.servers.push(server);
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen({ fd }, resolve);
-      });
+  /** Opens the listening sockets; returns their descriptors, for the others to listen on. */
+  async open(plan: ListenPlan): Promise<number[]> {
+    const fds: number[] = [];
+    const { backlog } = plan;
+    if (plan.port !== 0) {
+      for (const entry of plan.bind) {
+        const name = entry.replace(/^-/, '');
+        const host = name === '*' ? '0.0.0.0' : name === '::*' ? '::' : name;
+        const where = { host, port: plan.port, ipv6Only: host.includes(':'), backlog };
+        const fd = await this.listenOn(where, entry.startsWith('-'));
+        if (fd !== null) fds.push(fd);
+      }
+      if (fds.length === 0) throw new Error(`Failed listening on port ${plan.port} (tcp), aborting.`);
     }
+    if (plan.unixSocket !== '') {
+      const fd = await this.listenOn({ path: plan.unixSocket, backlog }, false);
+      if (fd !== null) fds.push(fd);
+    }
+    return fds;
+  }
+
+  /** Listens on descriptors that another thread has opened. */
+  async listen(fds: readonly number[], backlog: number): Promise<void> {
+    for (const fd of fds) await this.listenOn({ fd, backlog }, false);
+  }
+
+  /** Null when it may be missing, and is. */
+  private async listenOn(where: object, isOptional: boolean): Promise<number | null> {
+    const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) =>
+      this.accept(socket),
+    );
+    const failure = await new Promise<NodeJS.ErrnoException | null>((resolve) => {
+      server.once('error', resolve);
+      server.listen(where, () => resolve(null));
+    });
+    if (failure === null) {
+      server.removeAllListeners('error');
+      server.on('error', (error) => this.hooks.failed(error));
+      this.servers.push(server);
+      return descriptorOf(server);
+    }
+    const isAbsent = failure.code === 'EADDRNOTAVAIL' || failure.code === 'EAFNOSUPPORT';
+    if (isOptional && isAbsent) return null;
+    throw new Error(`Failed listening: ${failure.message}, aborting.`);
   }
 
   private accept(socket: Socket): void {
@@ -61,6 +98,8 @@ export class NodeTransport implements Wire {
     if (session === null) {
       this.hooks.counted(-1);
       socket.end(refused === 'protected' ? DENIED_TEXT : TOO_MANY_TEXT);
+      // Not to wait for a peer that does not leave.
+      socket.destroySoon();
       return;
     }
     const keepAlive = this.hooks.keepAliveSeconds();
@@ -71,25 +110,32 @@ export class NodeTransport implements Wire {
     this.serving.add(connection);
     socket.on('data', (bytes) => this.received(connection, bytes));
     socket.on('drain', () => this.drained(connection));
-    socket.on('end', () => this.serving.close(connection));
+    socket.on('end', () => this.ended(connection));
     socket.on('close', () => this.serving.close(connection));
   }
 
   private received(connection: Connection, bytes: Buffer): void {
-    if (connection.isClosed) return;
+    if (connection.isClosed || connection.session.closing !== Closing.No) return;
     this.hooks.beforeInput();
+    if (connection.isClosed) return;
     const { serving } = this;
-    connection.lastInputMs = serving.runner.keyspace.nowMs;
+    connection.lastActiveMs = serving.runner.keyspace.nowMs;
     serving.inputBytes += bytes.length;
-    if (connection.large !== null) {
-      const { large } = connection;
-      large.makeRoom(bytes.length);
+    if (connection.large !== null || !serving.isRunnable(connection)) {
+      const large = serving.largeInputOf(connection, bytes.length);
+      if (large === null) return;
       large.u8.set(bytes, large.end);
       large.arrived(bytes.length);
       serving.receivedLarge(connection);
     } else {
       this.receivedSmall(connection, bytes);
     }
+    this.planFlush();
+  }
+
+  private ended(connection: Connection): void {
+    if (connection.isClosed) return;
+    this.serving.inputEnded(connection);
     this.planFlush();
   }
 
@@ -112,12 +158,17 @@ export class NodeTransport implements Wire {
     this.isFlushPlanned = true;
     setImmediate(() => {
       this.isFlushPlanned = false;
+      this.serving.serveReady();
       this.serving.flushReplies();
+      // What is ready still goes on after the others' turn.
+      if (this.serving.hasReady) this.planFlush();
     });
   }
 
   private drained(connection: Connection): void {
-    if (!connection.isClosed && connection.output.length > 0) this.serving.pushOutput(connection);
+    if (connection.isClosed || connection.output.length === 0) return;
+    this.serving.pushOutput(connection);
+    this.planFlush();
   }
 
   send(connection: Connection, u8: Uint8Array, start: number, end: number): number {
@@ -139,10 +190,18 @@ export class NodeTransport implements Wire {
     else socket.pause();
   }
 
-  close(connection: Connection): void {
+  close(connection: Connection, isOrderly: boolean): void {
     const socket = connection.socket as Socket;
-    if (socket.writableLength > 0) socket.end(() => socket.destroy());
-    else socket.destroy();
+    if (!isOrderly || socket.writableLength === 0) {
+      socket.destroy();
+      return;
+    }
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+    timer.unref();
+    socket.end(() => {
+      clearTimeout(timer);
+      socket.destroy();
+    });
   }
 
   async end(): Promise<void> {
@@ -159,7 +218,7 @@ function addressOf(host: string | undefined, port: number | undefined): string {
 }
 
 /** The descriptor, for CLIENT LIST; −1 where the platform does not tell. */
-function descriptorOf(socket: Socket): number {
+function descriptorOf(socket: Socket | Server): number {
   const handle = (socket as unknown as { readonly _handle?: { readonly fd?: number } })._handle;
   return handle?.fd ?? -1;
 }

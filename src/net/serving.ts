@@ -3,17 +3,23 @@
 // has what they promise (beforeReplies).
 //
 // Output has three tiers: the arena, a send, and what the peer does not take is queued. A queue over
-// its limit closes the connection (client-output-buffer-limit); without a limit the connection's input
-// waits until the peer has read: nobody else notices either.
+// its limit closes the connection (client-output-buffer-limit); without a limit the connection's
+// commands wait until the peer has read. Nobody else notices either.
+//
+// Input is read as long as the connection lives. What may not run yet (the session waits, clients are
+// paused, the peer is held back) is kept, up to client-query-buffer-limit: so the peer's leaving is
+// noticed, and a peer that sends all its commands before it reads is not stuck.
 
 import { assert } from '../base/assert.js';
 import { Slices } from '../base/slices.js';
 import { Batch, BATCH_COMMANDS } from '../dispatch/batch.js';
 import type { Command } from '../dispatch/command.js';
+import { Gate } from '../dispatch/gates.js';
 import { Outcome, type Runner } from '../dispatch/run.js';
 import { Closing, ReplyMode, type Session } from '../dispatch/session.js';
 import { Parsed, Parser, type ParserLimits } from '../resp/parse.js';
 import { Reply, type ReplyEdge } from '../resp/write.js';
+import { Counter } from '../stats/server.js';
 import { type Connection, KEPT_BYTES_MAX, LargeInput } from './connection.js';
 
 const ARENA_BYTES = 1024 * 1024;
@@ -23,6 +29,11 @@ const ARENA_ROOM_BYTES = 256 * 1024;
 const EAGER_SEND_BYTES = 1024 * 1024;
 /** Queued output from which a connection without an output limit is not read any more. */
 const HOLD_BACK_BYTES = 16 * 1024 * 1024;
+
+/** Waiting input is served in helpings of about so much, so that others get their turn. */
+const HELPING_BYTES = 256 * 1024;
+/** Offsets into input are small integers. */
+const INPUT_BYTES_MAX = 2 ** 30 + 2 ** 29;
 
 /** client-output-buffer-limit of a class; 0 is no limit. */
 export interface OutputLimit {
@@ -37,6 +48,8 @@ export interface ServingHooks {
   /** The connection is closed and forgotten. */
   readonly closed: (connection: Connection) => void;
   readonly log: (level: 'notice' | 'warning' | 'verbose', line: string) => void;
+  /** Input has arrived: what all threads share (configuration, gates) is looked at first. */
+  readonly beforeCommands: () => void;
   /** The shared client directory's cheap per-turn note. */
   readonly touched: (connection: Connection) => void;
 }
@@ -47,7 +60,7 @@ export class Serving implements ReplyEdge {
   readonly reply: Reply;
   readonly outputLimit: OutputLimit = { hardBytes: 0, softBytes: 0, softSeconds: 0 };
   /** client-query-buffer-limit, bytes. */
-  inputBytesMax = 1024 * 1024 * 1024;
+  private inputBytesMax = 1024 * 1024 * 1024;
   readonly arena: Uint8Array<ArrayBuffer>;
   readonly connections = new Set<Connection>();
   /** Bytes in and out and commands, for INFO; the transport adds them up. */
@@ -59,10 +72,14 @@ export class Serving implements ReplyEdge {
   /** toFlush[0, toFlushCount): counted, because setting an array's length is a slow call. */
   private readonly toFlush: (Connection | null)[] = [];
   private toFlushCount = 0;
-  private readonly bySession = new Map<Session, Connection>();
+  private readonly bySlot = new Map<number, Connection>();
   /** Connections whose session waits, for deadlines. */
   private readonly waiting = new Set<Connection>();
   private readonly postponed = new Set<Connection>();
+  /** Connections whose kept input can go on without more of it. */
+  private readonly ready = new Set<Connection>();
+  /** No wait ends before this. */
+  private nextDeadlineMs = Number.POSITIVE_INFINITY;
   private current: Connection | null = null;
 
   constructor(runner: Runner, limits: ParserLimits, hooks: ServingHooks) {
@@ -77,21 +94,39 @@ export class Serving implements ReplyEdge {
 
   add(connection: Connection): void {
     this.connections.add(connection);
-    this.bySession.set(connection.session, connection);
+    this.bySlot.set(connection.session.slot, connection);
   }
 
-  connectionOf(session: Session): Connection | null {
-    return this.bySession.get(session) ?? null;
+  /** client-query-buffer-limit. */
+  setInputLimit(bytes: number): void {
+    this.inputBytesMax = Math.min(bytes, INPUT_BYTES_MAX);
+  }
+
+  /** The connection in a slot of the client directory. */
+  connectionAt(slot: number): Connection | null {
+    return this.bySlot.get(slot) ?? null;
   }
 
   // ---- input ----------------------------------------------------------------------------------
 
+  /** May its next command run now? */
+  isRunnable(connection: Connection): boolean {
+    const { session } = connection;
+    return (
+      session.closing === Closing.No &&
+      session.wait === null &&
+      !connection.isPostponed &&
+      !connection.isHeldBack
+    );
+  }
+
   /** Input u8[start, end) has arrived; the bytes are the caller's again when this returns. */
   received(connection: Connection, u8: Uint8Array, start: number, end: number): void {
     assert(connection.large === null, 'large input is read into its own buffer');
+    this.hooks.beforeCommands();
     this.enter(connection);
     const { parser } = this;
-    parser.isStranger = !connection.session.isAuthenticated;
+    parser.isStranger = isStranger(connection.session);
     parser.feed(u8, start, end);
     this.serve(connection, parser);
     this.leave(connection);
@@ -99,18 +134,40 @@ export class Serving implements ReplyEdge {
     this.keepRest(connection, u8, parser.commandAt, end, parser.neededBytes);
   }
 
+  /**
+   * Where more input goes when the connection has a large buffer, or may not run commands; with room
+   * for `least` bytes. Null when there is no memory, and the connection closed.
+   */
+  largeInputOf(connection: Connection, least: number): LargeInput | null {
+    const { kept } = connection;
+    let { large } = connection;
+    if (large === null) {
+      large = LargeInput.create(kept ?? NO_BYTES, 0, kept?.length ?? 0, this.limits);
+      connection.kept = null;
+      connection.large = large;
+    }
+    if (large !== null && large.makeRoom(least) >= least) return large;
+    this.closeForMemory(connection);
+    return null;
+  }
+
   /** Bytes have arrived in the connection's own large buffer. */
   receivedLarge(connection: Connection): void {
     const large = connection.large!;
-    this.enter(connection);
-    large.parser.isStranger = !connection.session.isAuthenticated;
-    this.serve(connection, large.parser);
-    this.leave(connection);
-    if (connection.isClosed) return;
+    if (this.isRunnable(connection) && !this.ready.has(connection)) {
+      this.hooks.beforeCommands();
+      this.enter(connection);
+      large.parser.isStranger = isStranger(connection.session);
+      this.serve(connection, large.parser);
+      this.leave(connection);
+      if (connection.isClosed) return;
+    }
     const rest = large.end - large.parser.commandAt;
-    if (rest > this.inputBytesMax) {
+    if (connection.session.closing !== Closing.No) {
+      connection.large = null;
+    } else if (rest > this.inputBytesMax) {
       this.closeForInput(connection, rest);
-    } else if (rest <= KEPT_BYTES_MAX || !this.isRunnable(connection)) {
+    } else if (rest <= KEPT_BYTES_MAX && !this.ready.has(connection)) {
       // The large command is done with: what follows it is read as usual.
       connection.large = null;
       connection.keep(large.u8, large.parser.commandAt, large.end);
@@ -125,19 +182,42 @@ export class Serving implements ReplyEdge {
     neededBytes: number,
   ): void {
     const bytes = end - start;
+    connection.kept = null;
+    if (connection.session.closing !== Closing.No) return;
     if (bytes > this.inputBytesMax) {
       this.closeForInput(connection, bytes);
       return;
     }
-    const isLarge = bytes > KEPT_BYTES_MAX || neededBytes > KEPT_BYTES_MAX * 2;
-    if (isLarge && this.isRunnable(connection)) {
-      connection.kept = null;
-      connection.large = new LargeInput(u8, start, end, this.limits);
-      // Reads over what is there once more: from here on progress is kept.
-      this.receivedLarge(connection);
+    if (bytes <= KEPT_BYTES_MAX && neededBytes <= KEPT_BYTES_MAX * 2) {
+      connection.keep(u8, start, end);
       return;
     }
-    connection.keep(u8, start, end);
+    connection.large = LargeInput.create(u8, start, end, this.limits);
+    // Reads over what is there once more: from here on progress is kept.
+    if (connection.large === null) this.closeForMemory(connection);
+    else if (this.isRunnable(connection)) this.receivedLarge(connection);
+  }
+
+  /** The peer has sent its last byte: it leaves, or waits for what it has asked for. */
+  inputEnded(connection: Connection): void {
+    const { session } = connection;
+    const isOwed =
+      connection.output.length > 0 ||
+      connection.isHeldBack ||
+      connection.replyTo > connection.replyFrom ||
+      this.ready.has(connection);
+    if (!isOwed || session.wait !== null || connection.isPostponed) {
+      this.close(connection);
+      return;
+    }
+    connection.isInputEnded = true;
+    this.adjustInterest(connection);
+  }
+
+  private closeForMemory(connection: Connection): void {
+    const { id, address } = connection.session;
+    this.hooks.log('warning', `Closing client without memory for it: id=${id} addr=${address}`);
+    this.close(connection);
   }
 
   private closeForInput(connection: Connection, bytes: number): void {
@@ -146,17 +226,8 @@ export class Serving implements ReplyEdge {
       `Closing client that reached max query buffer length: id=${connection.session.id} ` +
         `addr=${connection.session.address} qbuf=${bytes}`,
     );
+    this.runner.server.stats.add(Counter.InputLimitDisconnections, 1);
     this.close(connection);
-  }
-
-  private isRunnable(connection: Connection): boolean {
-    const { session } = connection;
-    return (
-      session.closing === Closing.No &&
-      session.wait === null &&
-      !connection.isPostponed &&
-      !connection.isHeldBack
-    );
   }
 
   private enter(connection: Connection): void {
@@ -168,7 +239,7 @@ export class Serving implements ReplyEdge {
       connection.replyFrom = reply.at;
     } else if (connection.replyTo !== reply.at) {
       // Served twice in a turn with others in between: its first replies go before, in order.
-      connection.enqueue(this.arena, connection.replyFrom, connection.replyTo);
+      this.enqueue(connection, this.arena, connection.replyFrom, connection.replyTo);
       connection.replyFrom = reply.at;
     }
     reply.protocol = connection.session.protocol;
@@ -180,23 +251,31 @@ export class Serving implements ReplyEdge {
     this.current = null;
     connection.replyTo = reply.at;
     this.hooks.touched(connection);
-    if (!connection.isToFlush) {
-      connection.isToFlush = true;
-      this.planFlush(connection);
-    }
-    if (connection.session.wait !== null) this.waiting.add(connection);
+    this.toBeFlushed(connection);
+    const { wait } = connection.session;
+    if (wait === null) return;
+    this.waiting.add(connection);
+    this.nextDeadlineMs = Math.min(this.nextDeadlineMs, wait.deadlineMs);
   }
 
   /** Runs commands until input, room or permission ends; `parser.commandAt` is what comes next. */
   private serve(connection: Connection, parser: Parser): void {
     const { session } = connection;
-    if (session.isAuthenticated && connection.large === null) {
+    if (!parser.isStranger && connection.large === null) {
       this.serveBatches(connection, parser);
       return;
     }
     // One by one: a stranger's limits end with its AUTH, and large input keeps its parser's progress.
     const { args } = parser;
+    let helpingEnd = parser.at + HELPING_BYTES;
     while (session.closing === Closing.No && session.wait === null) {
+      if (parser.at > helpingEnd && connection.large !== null) {
+        helpingEnd = Number.POSITIVE_INFINITY;
+        if (parser.at < parser.end) {
+          this.ready.add(connection);
+          break;
+        }
+      }
       const parsed = parser.next();
       if (parsed === Parsed.Command) {
         const command = this.runner.table.find(args, 0);
@@ -205,7 +284,7 @@ export class Serving implements ReplyEdge {
           else parser.commandAt = parser.at;
           return;
         }
-        parser.isStranger = !session.isAuthenticated;
+        parser.isStranger = isStranger(session);
       } else if (parsed === Parsed.Incomplete) {
         return;
       } else if (parsed === Parsed.Error) {
@@ -260,7 +339,9 @@ export class Serving implements ReplyEdge {
     isPlaced: boolean,
   ): boolean {
     const { session } = connection;
-    const outcome = this.runner.runFound(session, command, args, this.reply, isPlaced);
+    const { runner } = this;
+    const outcome = runner.runFound(session, command, args, this.reply, isPlaced);
+    connection.commandId = command === null ? -1 : runner.context.command.id;
     if (outcome === Outcome.Postponed) {
       connection.isPostponed = true;
       this.postponed.add(connection);
@@ -274,9 +355,9 @@ export class Serving implements ReplyEdge {
   private relieve(connection: Connection): boolean {
     const { reply } = this;
     this.hooks.beforeReplies();
-    connection.enqueue(this.arena, connection.replyFrom, reply.at);
+    this.enqueue(connection, this.arena, connection.replyFrom, reply.at);
     reply.at = connection.replyFrom;
-    if (!connection.drain()) {
+    if (!this.drain(connection)) {
       connection.session.closing = Closing.Now;
       return false;
     }
@@ -304,19 +385,38 @@ export class Serving implements ReplyEdge {
     assert(connection !== null, 'replies are written for the connection being served');
     this.moveOut(connection);
     if (isMuted(connection.session)) return;
-    connection.enqueue(u8, start, start + length);
+    this.enqueue(connection, u8, start, start + length);
     this.checkOutputLimit(connection);
   }
 
   private moveOut(connection: Connection): void {
     const { reply } = this;
     if (!isMuted(connection.session)) {
-      connection.enqueue(this.arena, connection.replyFrom, reply.at);
+      this.enqueue(connection, this.arena, connection.replyFrom, reply.at);
       this.checkOutputLimit(connection);
     }
     reply.at = connection.replyFrom;
-    // A client that will be closed for its output gets no more of it into memory.
-    if (connection.session.closing === Closing.Now) connection.output.length = 0;
+  }
+
+  /** A client that will be closed for its output gets no more of it into memory. */
+  private enqueue(connection: Connection, u8: Uint8Array, start: number, end: number): void {
+    const { session } = connection;
+    if (session.closing === Closing.Now || connection.enqueue(u8, start, end)) return;
+    this.hooks.log(
+      'warning',
+      `No memory for the output of client id=${session.id} addr=${session.address}: it is closed.`,
+    );
+    session.closing = Closing.Now;
+    connection.dropOutput();
+  }
+
+  /** Sends queued output. False when the peer is gone. */
+  private drain(connection: Connection): boolean {
+    const sent = connection.drain();
+    if (sent < 0) return false;
+    this.outputBytes += sent;
+    if (sent > 0) connection.lastActiveMs = this.runner.keyspace.nowMs;
+    return true;
   }
 
   /** Sends what the turn has written: one send per connection. Ends every turn. */
@@ -357,44 +457,47 @@ export class Serving implements ReplyEdge {
           return;
         }
       }
-      this.outputBytes += replyTo - replyFrom;
-      if (sent < replyTo - replyFrom) connection.enqueue(this.arena, replyFrom + sent, replyTo);
+      this.outputBytes += sent;
+      if (sent < replyTo - replyFrom) {
+        this.enqueue(connection, this.arena, replyFrom + sent, replyTo);
+      }
     }
     if (connection.output.length > 0) this.pushOutput(connection);
-    else if (session.closing === Closing.AfterReply) this.close(connection);
-    else this.adjustInterest(connection);
+    else this.outputGone(connection);
   }
 
   /** The peer can take more, or something was queued: sends what it takes. */
   pushOutput(connection: Connection): void {
-    if (!connection.drain()) {
+    if (!this.drain(connection)) {
       this.close(connection);
       return;
     }
     if (connection.output.length === 0) {
       connection.softLimitSinceMs = 0;
-      if (connection.session.closing !== Closing.No) {
-        this.close(connection);
-        return;
-      }
-      if (connection.isHeldBack) {
-        connection.isHeldBack = false;
-        this.resume(connection);
-        return;
-      }
-    } else {
-      this.checkOutputLimit(connection);
-      if (connection.session.closing === Closing.Now) {
-        this.close(connection);
-        return;
-      }
+      this.outputGone(connection);
+      return;
     }
-    this.adjustInterest(connection);
+    this.checkOutputLimit(connection);
+    if (connection.session.closing === Closing.Now) this.close(connection);
+    else this.adjustInterest(connection);
+  }
+
+  /** The peer has taken everything: the end of the connection, or of what held it back. */
+  private outputGone(connection: Connection): void {
+    if (connection.isHeldBack) {
+      connection.isHeldBack = false;
+      // Not from here: this may be in the middle of a flush.
+      this.ready.add(connection);
+    }
+    const isServed =
+      connection.isInputEnded && this.isRunnable(connection) && !this.ready.has(connection);
+    if (connection.session.closing !== Closing.No || isServed) this.close(connection);
+    else this.adjustInterest(connection);
   }
 
   private adjustInterest(connection: Connection): void {
     const writes = connection.output.length > 0;
-    const reads = this.isRunnable(connection);
+    const reads = connection.session.closing === Closing.No && !connection.isInputEnded;
     if (writes !== connection.wantsWrites || reads !== connection.wantsReads) {
       connection.wantsReads = reads;
       connection.wantsWrites = writes;
@@ -419,7 +522,18 @@ export class Serving implements ReplyEdge {
       `Client id=${connection.session.id} addr=${connection.session.address} omem=${bytes} ` +
         'scheduled to be closed ASAP for overcoming of output buffer limits.',
     );
+    this.runner.server.stats.add(Counter.OutputLimitDisconnections, 1);
     connection.session.closing = Closing.Now;
+    connection.dropOutput();
+  }
+
+  /** Soft limits end by the clock too, while nothing moves. */
+  checkOutputLimits(): void {
+    for (const connection of this.connections) {
+      if (connection.softLimitSinceMs === 0) continue;
+      this.checkOutputLimit(connection);
+      if (connection.session.closing === Closing.Now) this.close(connection);
+    }
   }
 
   // ---- waits, pauses and endings --------------------------------------------------------------
@@ -428,12 +542,14 @@ export class Serving implements ReplyEdge {
   resume(connection: Connection): void {
     connection.isPostponed = false;
     this.postponed.delete(connection);
-    if (connection.isClosed) return;
+    this.ready.delete(connection);
+    if (connection.isClosed || !this.isRunnable(connection)) return;
     const { kept } = connection;
     connection.kept = null;
     if (kept !== null) this.received(connection, kept, 0, kept.length);
     else if (connection.large !== null) this.receivedLarge(connection);
-    if (!connection.isClosed) this.adjustInterest(connection);
+    // Whoever has sent its last byte is closed when its replies have left.
+    if (!connection.isClosed) this.toBeFlushed(connection);
   }
 
   /** Lets postponed connections try again. */
@@ -445,50 +561,74 @@ export class Serving implements ReplyEdge {
     return this.postponed.size > 0;
   }
 
+  /** Goes on with input that is here already: once a turn. */
+  serveReady(): void {
+    if (this.ready.size === 0) return;
+    for (const connection of [...this.ready]) this.resume(connection);
+  }
+
+  get hasReady(): boolean {
+    return this.ready.size > 0;
+  }
+
   /** Ends the waits whose deadline has come. Returns the next deadline, Infinity for none. */
   endWaits(nowMs: number): number {
+    if (nowMs < this.nextDeadlineMs) return this.nextDeadlineMs;
     let next = Number.POSITIVE_INFINITY;
+    this.nextDeadlineMs = next;
     for (const connection of this.waiting) {
       const { wait } = connection.session;
       if (wait === null || connection.isClosed) this.waiting.delete(connection);
       else if (wait.deadlineMs <= nowMs) this.endWait(connection, wait.timedOut);
       else if (wait.deadlineMs < next) next = wait.deadlineMs;
     }
-    return next;
+    // What was resumed may have begun to wait anew.
+    this.nextDeadlineMs = Math.min(this.nextDeadlineMs, next);
+    return this.nextDeadlineMs;
   }
 
   /** Ends a session's wait with what `answer` writes. */
   endWait(connection: Connection, answer: (reply: Reply) => void): void {
-    connection.session.wait = null;
+    const { session } = connection;
+    session.wait = null;
     this.waiting.delete(connection);
     this.enter(connection);
+    const mark = this.reply.at;
     answer(this.reply);
+    if (isMuted(session)) this.reply.at = mark;
     this.leave(connection);
     this.resume(connection);
   }
 
+  private toBeFlushed(connection: Connection): void {
+    if (connection.isToFlush) return;
+    connection.isToFlush = true;
+    this.planFlush(connection);
+  }
+
   /** Something of the session was changed from outside: see SessionEdge. */
   wake(session: Session): void {
-    const connection = this.connectionOf(session);
-    if (connection === null || connection.isClosed || connection === this.current) return;
-    if (session.closing !== Closing.No && !connection.isToFlush) {
-      connection.isToFlush = true;
-      this.planFlush(connection);
-    }
+    const connection = this.connectionAt(session.slot);
+    if (connection === null || connection.session !== session) return;
+    if (connection.isClosed || connection === this.current) return;
+    if (session.closing !== Closing.No) this.toBeFlushed(connection);
   }
 
   close(connection: Connection): void {
     if (connection.isClosed) return;
     connection.isClosed = true;
-    connection.session.closing = Closing.Now;
-    connection.output = [];
+    const { session } = connection;
+    const isOrderly = session.closing === Closing.AfterReply || connection.isInputEnded;
+    session.closing = Closing.Now;
+    connection.dropOutput();
     connection.kept = null;
     connection.large = null;
     this.connections.delete(connection);
-    this.bySession.delete(connection.session);
+    this.bySlot.delete(session.slot);
     this.waiting.delete(connection);
     this.postponed.delete(connection);
-    connection.wire.close(connection);
+    this.ready.delete(connection);
+    connection.wire.close(connection, isOrderly);
     this.hooks.closed(connection);
   }
 }
@@ -496,3 +636,10 @@ export class Serving implements ReplyEdge {
 function isMuted(session: Session): boolean {
   return session.replyMode === ReplyMode.Off || session.replyMode === ReplyMode.Skip;
 }
+
+/** Someone who has not said the password yet, and needs to. */
+function isStranger(session: Session): boolean {
+  return (session.raised & Gate.Stranger) !== 0;
+}
+
+const NO_BYTES = new Uint8Array(new ArrayBuffer(0));

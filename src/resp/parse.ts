@@ -5,8 +5,9 @@
 // Rules, limits and error texts are those of Redis (networking.c: processInlineBuffer,
 // processMultibulkBuffer).
 
-import { Slices } from '../base/slices.js';
 import { parseSafeInteger } from '../base/ascii.js';
+import { copyBytes } from '../base/bytes.js';
+import type { Slices } from '../base/slices.js';
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -241,7 +242,8 @@ export class Parser {
     }
     const lineEnd = lineFeed > this.at && u8[lineFeed - 1] === CR ? lineFeed - 1 : lineFeed;
     // Words are unescaped in place, in a copy: the input may have to be read once more.
-    args.u8 = u8.slice(this.at, lineEnd);
+    args.u8 = new Uint8Array(new ArrayBuffer(lineEnd - this.at));
+    copyBytes(u8, this.at, args.u8, 0, args.u8.length);
     this.at = lineFeed + 1;
     args.count = 0;
     if (!this.splitLine(0, args.u8.length)) return this.fail('unbalanced quotes in request');

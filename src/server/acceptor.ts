@@ -2,11 +2,11 @@
 // worker with the fewest.
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { sleep, SystemClock } from '../base/clock.js';
 import {
   close,
   Epoll,
   EpollEvents,
-  Errno,
   epollAdd,
   epollCreate,
   epollWait,
@@ -25,13 +25,18 @@ import {
   turnAway,
 } from '../net/listen.js';
 import { locksHeld } from '../slab/lock.js';
+import { Counter, ServerStats } from '../stats/server.js';
 import { LogFile } from './log-file.js';
-import type { ProcessShape } from './shape.js';
+import { type ProcessShape, statThreads } from './shape.js';
 
 const SLEEP_MS = 100;
 /** Connections taken from one listener before the others are looked at. */
 const ACCEPTS_PER_TURN = 256;
 const BELL = -1;
+/** Out of descriptors or memory: the queue stays readable, so a pause keeps this from spinning. */
+const PAUSE_MS = 10;
+/** Such a state is told of this often. */
+const COMPLAINT_MS = 1000;
 
 export interface AcceptorStart {
   readonly shape: ProcessShape;
@@ -45,13 +50,19 @@ class Acceptor {
   private readonly post: Post;
   private readonly config: Config;
   private readonly log = new LogFile();
+  private readonly clock: SystemClock;
+  private readonly stats: ServerStats;
   private configVersion: number;
+  private nextComplaintMs = 0;
+  private lastTarget = -1;
 
   constructor({ shape, listeners }: AcceptorStart) {
     this.shape = shape;
     this.listeners = listeners;
     this.control = new ControlBlock(shape.control);
     this.post = new Post(shape.mesh, shape.acceptorThread, locksHeld);
+    this.clock = new SystemClock(new Float64Array(shape.clock));
+    this.stats = new ServerStats(shape.serverStats, statThreads(shape), shape.acceptorThread);
     this.configVersion = this.control.configVersion;
     this.config = Config.deserialise(this.control.changeConfig(() => this.control.readConfig()));
     this.log.configure(this.config.text('logfile'), this.config.text('loglevel'));
@@ -69,7 +80,8 @@ class Acceptor {
     this.control.isServing();
     while (!this.control.isStopping) {
       bell.announce();
-      const isBusy = this.post.poll([]) > 0 || this.post.outboxCount() > 0;
+      const hasWork = this.post.poll([]) > 0 || this.post.outboxCount() > 0;
+      const isBusy = hasWork || this.control.isStopping;
       const count = epollWait(epoll, events, isBusy ? 1 : SLEEP_MS);
       bell.silence();
       this.adoptConfig();
@@ -89,8 +101,10 @@ class Acceptor {
   private adoptConfig(): void {
     const version = this.control.configVersion;
     if (version === this.configVersion) return;
-    this.configVersion = version;
-    this.control.changeConfig(() => this.config.adopt(this.control.readConfig()));
+    this.control.changeConfig(() => {
+      this.configVersion = this.control.configVersion;
+      this.config.adopt(this.control.readConfig());
+    });
     this.log.configure(this.config.text('logfile'), this.config.text('loglevel'));
   }
 
@@ -104,14 +118,15 @@ class Acceptor {
       const fd = acceptOne(listener, keepAlive);
       if (fd === -1) return;
       if (fd < 0) {
-        this.log.write('warning', `Accepting client connection: ${errnoText(fd)}`);
-        // Out of descriptors: the queue stays readable, so a pause keeps this from spinning.
-        if (fd === -Errno.TooManyFiles) Atomics.wait(pauseWord, 0, 0, 10);
+        this.complain(`Accepting client connection: ${errnoText(fd)}`);
+        sleep(PAUSE_MS);
         return;
       }
       if (this.control.connectionCount(threadCount) >= clientsMax) {
+        this.stats.add(Counter.ConnectionsRejected, 1);
         turnAway(fd, TOO_MANY_TEXT);
       } else if (isProtected && !listener.isUnix && !isLocalPeer(peerName(fd))) {
+        this.stats.add(Counter.ConnectionsRejected, 1);
         turnAway(fd, DENIED_TEXT);
       } else {
         this.handOver(fd, listener.isUnix);
@@ -119,21 +134,30 @@ class Acceptor {
     }
   }
 
+  private complain(line: string): void {
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs < this.nextComplaintMs) return;
+    this.nextComplaintMs = nowMs + COMPLAINT_MS;
+    this.log.write('warning', line);
+  }
+
   private handOver(fd: number, isUnix: boolean): void {
+    const { threadCount } = this.shape.facts;
     let target = 0;
     let fewest = Number.POSITIVE_INFINITY;
-    for (let thread = 0; thread < this.shape.facts.threadCount; thread++) {
+    // Starts behind the last one, so that connections which come and go take turns as well.
+    for (let offset = 1; offset <= threadCount; offset++) {
+      const thread = (this.lastTarget + offset) % threadCount;
       const count = this.control.connectionsOf(thread);
       if (count >= fewest) continue;
       fewest = count;
       target = thread;
     }
+    this.lastTarget = target;
     this.control.addConnections(target, 1);
     this.post.sendInts(target, MessageKind.Connection, fd, isUnix ? 1 : 0, 0, 0);
   }
 }
-
-const pauseWord = new Int32Array(new SharedArrayBuffer(4));
 
 await new Acceptor(workerData as AcceptorStart).run();
 parentPort?.close();

@@ -1,6 +1,7 @@
 // The server as commands see it (dispatch/server-door.ts), for one executing thread.
 
-import type { Change } from '../config/config.js';
+import { sleep } from '../base/clock.js';
+import type { Asker, Change, Config } from '../config/config.js';
 import type { Command } from '../dispatch/command.js';
 import type { ServerDoor, ServerFacts, ShutdownRequest } from '../dispatch/server-door.js';
 import { Closing } from '../dispatch/session.js';
@@ -12,11 +13,10 @@ import { type ClientDirectory, Wish } from '../stats/clients.js';
 import type { CommandStats } from '../stats/commands.js';
 import type { ServerStats } from '../stats/server.js';
 import type { Slowlog } from '../stats/slowlog.js';
-import type { Config } from '../config/config.js';
-import type { Executor } from './executor.js';
+import { holderOf, labelHold, releaseLock, takeLock } from '../slab/lock.js';
+import { Header } from '../slab/slab.js';
+import { type Executor, SLEEPING } from './executor.js';
 import type { LogLevel } from './log-file.js';
-
-const sleepWord = new Int32Array(new SharedArrayBuffer(4));
 
 export class Door implements ServerDoor {
   readonly config: Config;
@@ -46,26 +46,15 @@ export class Door implements ServerDoor {
     this.threadIndex = executor.thread;
   }
 
-  /** CONFIG SET: alone among all threads, on top of what they have published. */
-  changeConfig(pairs: readonly string[]): Change {
-    const { control } = this.executor;
-    const change = control.changeConfig(() => {
-      this.config.adopt(control.readConfig());
-      const outcome = this.config.change(pairs);
-      if (outcome.error === null) control.writeConfig(this.config.serialise());
-      return outcome;
-    });
-    for (const warning of change.warnings) this.executor.log.write('warning', warning);
-    if (change.error === null) this.publishConfig();
-    return change;
-  }
-
-  publishConfig(): void {
+  changeConfig(pairs: readonly string[], asker: Asker): Change {
     const { executor } = this;
-    executor.applyConfig();
-    executor.lookAround();
-    executor.post.wake(executor.shape.mainThread);
-    executor.post.wake(executor.shape.acceptorThread);
+    const change = executor.changeConfig(pairs, asker);
+    for (const warning of change.warnings) executor.log.write('warning', warning);
+    if (change.error !== null) return change;
+    executor.lookLater();
+    // Workers look before each command, so only those who sleep on a setting are told.
+    for (let thread = 0; thread < executor.post.threadCount; thread++) executor.post.wake(thread);
+    return change;
   }
 
   shutDown(request: ShutdownRequest): void {
@@ -124,13 +113,22 @@ export class Door implements ServerDoor {
 
   private wakeAll(): void {
     const { executor } = this;
-    executor.lookAround();
+    executor.lookLater();
     for (let thread = 0; thread < this.facts.threadCount; thread++) executor.post.wake(thread);
   }
 
   sleepHoldingLocks(ms: number): void {
-    // Nobody rings this word: it only passes the time.
-    Atomics.wait(sleepWord, 0, 0, ms);
+    const { executor } = this;
+    const self = holderOf(this.threadIndex);
+    const slabs = executor.keyspace.partitions.map((partition) => partition.slab);
+    // Ascending, as every holder of several locks takes them.
+    for (const { i32 } of slabs) {
+      takeLock(i32, Header.Lock, self);
+      labelHold(i32, Header.Lock, SLEEPING);
+    }
+    sleep(ms);
+    for (const { i32 } of slabs.reverse()) releaseLock(i32, Header.Lock);
+    executor.runner.readClock();
   }
 
   setActiveExpire(isOn: boolean): void {

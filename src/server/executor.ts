@@ -5,14 +5,13 @@ import { SystemClock } from '../base/clock.js';
 import { setHashKey } from '../base/hash.js';
 import { Slices } from '../base/slices.js';
 import { allCommands } from '../commands/index.js';
-import { Config } from '../config/config.js';
+import { type Asker, type Change, Config } from '../config/config.js';
 import { Effects } from '../dispatch/effects.js';
 import { Gate } from '../dispatch/gates.js';
 import { limits } from '../dispatch/limits.js';
 import { Parts } from '../dispatch/parts.js';
 import { Runner } from '../dispatch/run.js';
-import type { ServerDoor } from '../dispatch/server-door.js';
-import { Closing, Session } from '../dispatch/session.js';
+import { Session } from '../dispatch/session.js';
 import { CommandTable } from '../dispatch/table.js';
 import { Keyspace } from '../keyspace/keyspace.js';
 import { CountingSink } from '../log/counting-sink.js';
@@ -24,13 +23,16 @@ import { type OutputLimit, Serving } from '../net/serving.js';
 import { GrowingEdge, Reply } from '../resp/write.js';
 import { configureLocks, holderOf, locksHeld } from '../slab/lock.js';
 import { usedBytesOf } from '../slab/slab.js';
-import { ClientDirectory, ClientFlag } from '../stats/clients.js';
+import { ClientDirectory } from '../stats/clients.js';
 import { CommandStats } from '../stats/commands.js';
 import { Counter, ServerStats } from '../stats/server.js';
 import { Slowlog } from '../stats/slowlog.js';
 import { Door } from './door.js';
 import type { LogFile } from './log-file.js';
-import { attachSlabs, type ProcessShape } from './shape.js';
+import { attachSlabs, type ProcessShape, statThreads } from './shape.js';
+
+/** Says of a held lock that its holder only sleeps: labels of commands are from 1 on. */
+export const SLEEPING = -1;
 
 export class Executor {
   readonly thread: number;
@@ -48,10 +50,12 @@ export class Executor {
   readonly stats: ServerStats;
   readonly sink: CountingSink;
   readonly log: LogFile;
-  readonly door: ServerDoor;
+  readonly door: Door;
   private readonly commandStats: CommandStats;
   private readonly slowlog: Slowlog;
   private configVersion = 0;
+  /** What others have changed is to be looked at in the next turn, whatever rings. */
+  private isLookDue = false;
   private maxMemoryBytes = 0;
   private lastInputBytes = 0;
   private lastOutputBytes = 0;
@@ -70,7 +74,7 @@ export class Executor {
     this.config = Config.deserialise(this.control.changeConfig(() => this.control.readConfig()));
     const table = new CommandTable(allCommands);
     this.commandStats = new CommandStats(shape.commandStats, table.all.length, threadCount, thread);
-    this.stats = new ServerStats(shape.serverStats, threadCount, thread);
+    this.stats = new ServerStats(shape.serverStats, statThreads(shape), thread);
     this.slowlog = new Slowlog(shape.slowlog, () => this.clock.nowMs());
     this.clients = new ClientDirectory(shape.clients, threadCount, shape.clientsPerThread, thread);
     const slabs = attachSlabs(shape.slabs, shape.slabStarts);
@@ -93,7 +97,7 @@ export class Executor {
       server: this.door,
       clock: this.clock,
       self: holderOf(thread),
-      parts: this.parts,
+      parts: threadCount > 1 ? this.parts : null,
       session: idle,
       args: new Slices(),
       reply: new Reply(new Uint8Array(new ArrayBuffer(1024)), new GrowingEdge()),
@@ -102,8 +106,10 @@ export class Executor {
       beforeReplies: () => {},
       closed: (connection) => this.forget(connection),
       log: (level, line) => log.write(level, line),
+      beforeCommands: () => this.refresh(),
       touched: (connection) => this.touch(connection),
     });
+    this.refuseChanges();
     this.applyConfig();
   }
 
@@ -148,18 +154,12 @@ export class Executor {
 
   private touch(connection: Connection): void {
     const { session } = connection;
-    let flags = session.wait === null ? 0 : ClientFlag.Blocked;
-    if (session.closing === Closing.AfterReply) flags |= ClientFlag.CloseAfterReply;
-    if (session.isNoEvict) flags |= ClientFlag.NoEvict;
-    if (session.isNoTouch) flags |= ClientFlag.NoTouch;
-    if (session.isReadOnly) flags |= ClientFlag.ReadOnly;
-    if (session.address.startsWith('/')) flags |= ClientFlag.UnixSocket;
     this.clients.touch(
       session.slot,
-      this.keyspace.recency,
-      this.runner.context.command.id,
+      Math.floor(this.keyspace.nowMs / 1000),
+      connection.commandId,
       session.database,
-      flags,
+      session.clientFlags,
       connection.inputBytes,
       connection.outputBytes,
     );
@@ -167,39 +167,112 @@ export class Executor {
 
   // ---- what a turn begins with ----------------------------------------------------------------
 
-  /** Looks at what other threads have changed: configuration, gates, wishes, parts. */
+  /**
+   * Looks at what other threads have changed: configuration, gates, wishes. Serves whom that lets go
+   * on, so it is not to be called from a command (see lookLater).
+   */
   lookAround(): void {
+    this.isLookDue = false;
+    this.refresh();
+    if (this.maxMemoryBytes > 0 && this.usedMemory() > this.maxMemoryBytes) {
+      this.runner.raised |= Gate.OutOfMemory;
+    } else {
+      this.runner.raised &= ~Gate.OutOfMemory;
+    }
+    if (this.clients.hasWishes) this.grantWishes();
+    const isPaused = (this.runner.raised & (Gate.Paused | Gate.WritesPaused)) !== 0;
+    if (!isPaused && this.serving.hasPostponed) this.serving.resumePostponed();
+  }
+
+  /**
+   * The part of lookAround that every command relies on: two loads. What was stored before a reply
+   * left another thread counts for each command that arrives afterwards.
+   */
+  refresh(): void {
     const { control, runner } = this;
     if (control.configVersion !== this.configVersion) this.adoptConfig();
-    if (this.clients.hasWishes) this.grantWishes();
     const paused = control.pausedAt(this.keyspace.nowMs);
-    let raised = 0;
+    let raised = runner.raised & Gate.OutOfMemory;
     if (paused === PauseMode.All) raised |= Gate.Paused;
     else if (paused === PauseMode.Writes) raised |= Gate.WritesPaused;
-    if (this.maxMemoryBytes > 0 && this.usedMemory() > this.maxMemoryBytes) {
-      raised |= Gate.OutOfMemory;
-    }
     runner.raised = raised;
-    if (paused === PauseMode.Nothing && this.serving.hasPostponed) this.serving.resumePostponed();
+  }
+
+  /** From within a command: gates now, the rest once it is over. */
+  lookLater(): void {
+    this.refresh();
+    this.isLookDue = true;
+  }
+
+  /** May this thread sleep, as far as its own turn goes? */
+  get isIdle(): boolean {
+    return !this.isLookDue && !this.serving.hasReady;
+  }
+
+  /** Milliseconds until a pause ends for those who wait here; Infinity if nobody does. */
+  get pauseLeftMs(): number {
+    if (!this.serving.hasPostponed) return Number.POSITIVE_INFINITY;
+    return Math.max(0, this.control.pausedUntilMs - this.keyspace.nowMs);
   }
 
   private grantWishes(): void {
     this.clients.takeWishes((slot, id, wish) => {
-      for (const connection of this.serving.connections) {
-        const { session } = connection;
-        if (session.slot !== slot || session.id !== id) continue;
-        (this.door as Door).grant(connection, wish);
-        return;
-      }
+      const connection = this.serving.connectionAt(slot);
+      if (connection !== null && connection.session.id === id) this.door.grant(connection, wish);
     });
   }
 
   private adoptConfig(): void {
-    this.control.changeConfig(() => {
-      this.configVersion = this.control.configVersion;
-      this.config.adopt(this.control.readConfig());
-    });
+    this.control.changeConfig(() => this.readConfig());
     this.applyConfig();
+  }
+
+  /** Within control.changeConfig: brings the copy up to date. */
+  private readConfig(): void {
+    const version = this.control.configVersion;
+    if (version === this.configVersion) return;
+    this.configVersion = version;
+    this.config.adopt(this.control.readConfig());
+  }
+
+  /** CONFIG SET: alone among all threads, on top of what they have published. */
+  changeConfig(pairs: readonly string[], asker: Asker): Change {
+    const { control } = this;
+    const change = control.changeConfig(() => {
+      this.readConfig();
+      const outcome = this.config.change(pairs, asker);
+      if (outcome.error === null) {
+        control.writeConfig(this.config.serialise());
+        this.configVersion = control.configVersion;
+      }
+      return outcome;
+    });
+    // Also after a refusal: what others had published may have come along.
+    this.applyConfig();
+    return change;
+  }
+
+  /** What cannot be changed while the server runs, beyond what Redis says. */
+  private refuseChanges(): void {
+    const { config, shape } = this;
+    const [port, bind] = [config.number('port'), config.list('bind').join(' ')];
+    config.onChange('port', () =>
+      config.number('port') === port
+        ? undefined
+        : 'Flagstone listens where it was started: restart it with another port',
+    );
+    config.onChange('bind', () =>
+      config.list('bind').join(' ') === bind
+        ? undefined
+        : 'Flagstone listens where it was started: restart it with another bind',
+    );
+    const { clientsMax } = shape;
+    config.onChange('maxclients', () =>
+      config.number('maxclients') <= clientsMax
+        ? undefined
+        : 'The operating system is not able to handle the specified number of clients, try with ' +
+          `${clientsMax}`,
+    );
   }
 
   /** Runs after every change of configuration, here or elsewhere. */
@@ -218,18 +291,21 @@ export class Executor {
     }
     const isCapped = config.text('maxmemory-policy') === 'noeviction';
     this.maxMemoryBytes = isCapped ? config.number('maxmemory') : 0;
-    this.serving.inputBytesMax = config.number('client-query-buffer-limit');
+    this.serving.setInputLimit(config.number('client-query-buffer-limit'));
     setOutputLimit(this.serving.outputLimit, config.list('client-output-buffer-limit'));
     this.sink.isOn = config.flag('record-sink');
     this.log.configure(config.text('logfile'), config.text('loglevel'));
     configureLocks({
       serveParts: () => this.serveParts(),
-      reportLongHold: (hold) =>
+      reportLongHold: (hold) => {
+        // DEBUG SLEEP holds them on purpose.
+        if (hold.command === SLEEPING) return;
         this.log.write(
           'warning',
           `The lock of a partition is held by thread ${hold.holderThread} for ` +
             `${Math.round(hold.waitedMs)} ms${this.describeHold(hold.command)}.`,
-        ),
+        );
+      },
       longHoldMs: config.number('watchdog-lock-ms'),
     });
   }
@@ -253,6 +329,7 @@ export class Executor {
   /** Adds this thread's counts of the turn to the shared statistics. */
   count(): void {
     const { serving, stats } = this;
+    stats.add(Counter.EventLoopTurns, 1);
     stats.add(Counter.InputBytes, serving.inputBytes - this.lastInputBytes);
     stats.add(Counter.OutputBytes, serving.outputBytes - this.lastOutputBytes);
     stats.add(Counter.Changes, this.runner.effects.changes - this.lastChanges);

@@ -2,8 +2,7 @@
 // The process: command line, configuration, shared memory, threads, signals, an orderly end.
 
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
@@ -27,13 +26,17 @@ import { CommandStats } from '../stats/commands.js';
 import { ServerStats } from '../stats/server.js';
 import type { AcceptorStart } from './acceptor.js';
 import { LogFile } from './log-file.js';
-import { attachSlabs, createShape, type ProcessShape, reserveSlabs } from './shape.js';
+import { listenPlan, resolvePlan } from './listen-plan.js';
+import { attachSlabs, createShape, type ProcessShape, reserveSlabs, statThreads } from './shape.js';
+import { clearUnixSocket, permitUnixSocket, removeFile } from './unix-socket.js';
 import { FLAGSTONE_VERSION, REDIS_VERSION } from './version.js';
-import type { WorkerStart } from './worker.js';
+import type { Listening, WorkerStart } from './worker.js';
 
 /** Descriptors the process needs beside its clients': files, epoll sets, bells, Node's own. */
 const SPARE_DESCRIPTORS = 64;
 const CRON_MS = 100;
+/** Room in the client directory, address space only, beyond which maxclients needs a restart. */
+const CLIENTS_MAX = 32_768;
 /**
  * Garbage of a worker is little and dies at once: a nursery of Node's usual 48 MB would only be memory
  * that the process holds beside the data.
@@ -52,8 +55,6 @@ interface Started {
   readonly config: Config;
   readonly log: LogFile;
   readonly workers: Worker[];
-  /** Servers of the node transport that hold the listening descriptors. */
-  readonly holders: readonly ReturnType<typeof createServer>[];
 }
 
 async function main(): Promise<number> {
@@ -85,8 +86,13 @@ function say(text: string): number {
 
 function enterDirectory(config: Config): void {
   const directory = config.text('dir');
-  if (!existsSync(directory)) mkdirSync(directory, { recursive: true });
-  process.chdir(directory);
+  try {
+    if (!existsSync(directory)) mkdirSync(directory, { recursive: true });
+    process.chdir(directory);
+    accessSync('.', constants.W_OK);
+  } catch (error) {
+    throw new Error(`The data directory '${directory}' cannot be used: ${(error as Error).message}`);
+  }
 }
 
 async function start(config: Config, log: LogFile, table: CommandTable): Promise<Started> {
@@ -95,11 +101,14 @@ async function start(config: Config, log: LogFile, table: CommandTable): Promise
   const clientsMax = chooseClientsMax(config, transport, log);
   const warn = (line: string) => log.write('warning', line);
   // Before anything large is made: a port in use is the commonest reason to stop here.
-  const native = transport === 'native' ? openListeners(listenPlan(config), warn) : [];
-  const holders = transport === 'node' ? await openHolders(config) : [];
+  const plan = await resolvePlan(listenPlan(config));
+  await clearUnixSocket(plan.unixSocket);
+  const native = transport === 'native' ? openListeners(plan, warn) : [];
+  if (transport === 'native') permitUnixSocket(plan.unixSocket, config.number('unixsocketperm'));
   const slabs = reserveSlabs(
     config.number('partitions'),
-    Math.floor(config.number('partition-size') / 4096) * 4096,
+    config.number('partition-size'),
+    threadCount,
     warn,
   );
   const slabStarts = slabs.map((slab) => (transport === 'native' ? alignedStart(slab) : 0));
@@ -121,13 +130,12 @@ async function start(config: Config, log: LogFile, table: CommandTable): Promise
     databaseCount: config.number('databases'),
     commandCount: table.all.length,
     clientsMax,
-    listeningFds: holders.map((holder) => descriptorOf(holder)),
   });
   const control = new ControlBlock(shape.control);
   new SystemClock(new Float64Array(shape.clock)).followWallClock();
   control.changeConfig(() => control.writeConfig(config.serialise()));
-  const workers = startThreads(shape, native);
-  return { shape, control, config, log, workers, holders };
+  const workers = await startThreads(shape, native);
+  return { shape, control, config, log, workers };
 }
 
 /** Where the first whole page of the buffer begins; asks for small pages from there on. */
@@ -156,12 +164,13 @@ function chooseThreads(config: Config, transport: 'native' | 'node', log: LogFil
   return 1;
 }
 
+/** How many clients there may ever be: CONFIG SET maxclients goes up to that. */
 function chooseClientsMax(config: Config, transport: 'native' | 'node', log: LogFile): number {
   const wanted = config.number('maxclients');
-  if (transport === 'node') return wanted;
+  if (transport === 'node') return Math.max(wanted, CLIENTS_MAX);
   const limit = setrlimitNoFile();
   const most = limit - SPARE_DESCRIPTORS;
-  if (limit <= 0 || wanted <= most) return wanted;
+  if (limit <= 0 || wanted <= most) return Math.max(wanted, Math.min(most, CLIENTS_MAX));
   log.write(
     'warning',
     `The limit of open files (${limit}) does not allow maxclients ${wanted}: it is now ${most}. ` +
@@ -171,69 +180,48 @@ function chooseClientsMax(config: Config, transport: 'native' | 'node', log: Log
   return most;
 }
 
-function listenPlan(config: Config): Parameters<typeof openListeners>[0] {
-  const bind = config.list('bind');
-  return {
-    port: config.number('port'),
-    bind: bind.length === 0 ? ['*', '-::*'] : bind,
-    backlog: config.number('tcp-backlog'),
-    unixSocket: config.text('unixsocket'),
-    unixSocketMode: config.number('unixsocketperm'),
-  };
-}
-
-/** The node transport's listening sockets: opened here, listened on by every worker. */
-async function openHolders(config: Config): Promise<ReturnType<typeof createServer>[]> {
-  const plan = listenPlan(config);
-  const holders: ReturnType<typeof createServer>[] = [];
-  const open = async (where: object, isOptional: boolean) => {
-    const holder = createServer();
-    const failure = await new Promise<Error | null>((resolve) => {
-      holder.once('error', resolve);
-      holder.listen({ ...where, backlog: plan.backlog }, () => resolve(null));
-    });
-    if (failure === null) holders.push(holder);
-    else if (!isOptional) throw new Error(`Failed listening: ${failure.message}, aborting.`);
-  };
-  if (plan.port !== 0) {
-    for (const entry of plan.bind) {
-      const name = entry.replace(/^-/, '');
-      const host = name === '*' ? '0.0.0.0' : name === '::*' ? '::' : name;
-      const isIpv6 = host.includes(':');
-      await open({ host, port: plan.port, ipv6Only: isIpv6 }, entry.startsWith('-'));
-    }
-  }
-  if (plan.unixSocket !== '') {
-    if (existsSync(plan.unixSocket)) unlinkSync(plan.unixSocket);
-    await open({ path: plan.unixSocket }, false);
-  }
-  return holders;
-}
-
-function descriptorOf(holder: ReturnType<typeof createServer>): number {
-  const handle = (holder as unknown as { readonly _handle?: { readonly fd?: number } })._handle;
-  return handle?.fd ?? -1;
-}
-
-function startThreads(shape: ProcessShape, listeners: readonly Listener[]): Worker[] {
+async function startThreads(
+  shape: ProcessShape,
+  listeners: readonly Listener[],
+): Promise<Worker[]> {
   for (const flag of INLINING_FLAGS.split(' ')) setFlagsFromString(flag);
+  const { threadCount, transport } = shape.facts;
   const threads: Worker[] = [];
-  const script = (name: string) => new URL(name, import.meta.url);
-  for (let thread = 0; thread < shape.facts.threadCount; thread++) {
-    const workerData: WorkerStart = { shape, thread };
-    threads.push(
-      new Worker(script('./worker.js'), {
-        workerData,
-        name: `worker ${thread}`,
-        resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
-      }),
-    );
+  let listeningFds: readonly number[] | null = transport === 'native' ? [] : null;
+  for (let thread = 0; thread < threadCount; thread++) {
+    const worker = startWorker({ shape, thread, listeningFds });
+    threads.push(worker);
+    listeningFds ??= await listeningOf(worker);
   }
-  if (shape.facts.transport === 'native') {
+  if (transport === 'native') {
     const workerData: AcceptorStart = { shape, listeners };
-    threads.push(new Worker(script('./acceptor.js'), { workerData, name: 'acceptor' }));
+    threads.push(new Worker(scriptOf('./acceptor.js'), { workerData, name: 'acceptor' }));
   }
   return threads;
+}
+
+function startWorker(workerData: WorkerStart): Worker {
+  return new Worker(scriptOf('./worker.js'), {
+    workerData,
+    name: `worker ${workerData.thread}`,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+  });
+}
+
+function scriptOf(name: string): URL {
+  return new URL(name, import.meta.url);
+}
+
+/** Waits until the first worker of the node transport has opened its sockets. */
+function listeningOf(worker: Worker): Promise<readonly number[]> {
+  return new Promise((resolve, reject) => {
+    worker.once('error', reject);
+    worker.once('message', (message: Listening) => {
+      worker.off('error', reject);
+      if ('fds' in message) resolve(message.fds);
+      else reject(new Error(message.failure));
+    });
+  });
 }
 
 async function serve(started: Started): Promise<void> {
@@ -252,18 +240,28 @@ async function serve(started: Started): Promise<void> {
     });
   }
   process.on('SIGTERM', () => end('Received SIGTERM scheduling shutdown...'));
-  process.on('SIGINT', () => end('Received SIGINT scheduling shutdown...'));
+  process.on('SIGINT', () => {
+    // Twice from the keyboard is meant.
+    if (control.isStopping) insist(log);
+    end('Received SIGINT scheduling shutdown...');
+  });
   process.on('SIGPIPE', () => {});
   process.on('SIGHUP', () => {});
   await untilServing(control, workers.length);
   writePidFile(config, log);
   log.write('notice', 'Server initialized');
   log.write('notice', describeStart(shape, config));
-  log.write('notice', 'Ready to accept connections tcp');
+  if (config.number('port') !== 0) log.write('notice', 'Ready to accept connections tcp');
+  if (config.text('unixsocket') !== '') log.write('notice', 'Ready to accept connections unix');
   const cron = startCron(started, post, handlers);
   log.write('warning', await ended);
   cron();
   await stopAll(started, post);
+}
+
+function insist(log: LogFile): never {
+  log.write('warning', 'You insist... exiting now.');
+  process.exit(1);
 }
 
 async function untilServing(control: ControlBlock, threadCount: number): Promise<void> {
@@ -320,7 +318,7 @@ class Sampler {
     const { threadCount } = shape.facts;
     this.commandCount = new CommandTable(allCommands).all.length;
     // Main counts nothing of its own: it reads as thread 0 and writes only what is shared.
-    this.stats = new ServerStats(shape.serverStats, threadCount, 0);
+    this.stats = new ServerStats(shape.serverStats, statThreads(shape), 0);
     this.commandStats = new CommandStats(shape.commandStats, this.commandCount, threadCount, 0);
     this.slabs = attachSlabs(shape.slabs, shape.slabStarts);
   }
@@ -337,28 +335,19 @@ class Sampler {
 }
 
 async function stopAll(started: Started, post: Post): Promise<void> {
-  const { control, shape, workers, config, log, holders } = started;
+  const { control, shape, workers, config, log } = started;
   const exits = workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve)));
   control.stop();
   for (let thread = 0; thread <= shape.facts.threadCount; thread++) post.wake(thread);
   await Promise.all(exits);
-  for (const holder of holders) holder.close();
   const unixSocket = config.text('unixsocket');
-  if (unixSocket !== '') unlinkIfThere(unixSocket);
+  if (unixSocket !== '') removeFile(unixSocket);
   const pidFile = config.text('pidfile');
   if (pidFile !== '') {
     log.write('notice', 'Removing the pid file.');
-    unlinkIfThere(pidFile);
+    removeFile(pidFile);
   }
   log.write('warning', 'Flagstone is now ready to exit, bye bye...');
-}
-
-function unlinkIfThere(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch {
-    // It is gone, which is what was wanted.
-  }
 }
 
 function writePidFile(config: Config, log: LogFile): void {

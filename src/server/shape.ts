@@ -14,6 +14,7 @@ import { CommandStats } from '../stats/commands.js';
 import { ServerStats } from '../stats/server.js';
 import { Slowlog } from '../stats/slowlog.js';
 import type { ServerFacts } from '../dispatch/server-door.js';
+import { affordableBytes } from './address-space.js';
 
 export interface ProcessShape {
   readonly facts: ServerFacts;
@@ -34,13 +35,18 @@ export interface ProcessShape {
   readonly numbers: SharedArrayBuffer;
   readonly mesh: MeshShape;
   readonly board: BoardShape;
+  /** The most that maxclients may be set to. */
+  readonly clientsMax: number;
   /** Slots of each thread in the client directory. */
   readonly clientsPerThread: number;
   /** Mesh numbers: workers are 0 to threadCount − 1. */
   readonly acceptorThread: number;
   readonly mainThread: number;
-  /** Descriptors that node transport workers listen on. */
-  readonly listeningFds: readonly number[];
+}
+
+/** Blocks of statistics: one for each worker, and the acceptor's behind them. */
+export function statThreads(shape: { readonly facts: ServerFacts }): number {
+  return shape.facts.threadCount + 1;
 }
 
 export interface ShapePlan {
@@ -50,7 +56,6 @@ export interface ShapePlan {
   readonly databaseCount: number;
   readonly commandCount: number;
   readonly clientsMax: number;
-  readonly listeningFds: readonly number[];
 }
 
 export function createShape(plan: ShapePlan): ProcessShape {
@@ -74,17 +79,17 @@ export function createShape(plan: ShapePlan): ProcessShape {
     clock: new SharedArrayBuffer(CLOCK_DOUBLES * 8),
     lookups: new SharedArrayBuffer(threadCount * Lookup.Words * 8),
     commandStats: new SharedArrayBuffer(CommandStats.bytesFor(plan.commandCount, threadCount)),
-    serverStats: new SharedArrayBuffer(ServerStats.bytesFor(threadCount)),
+    serverStats: new SharedArrayBuffer(ServerStats.bytesFor(statThreads(plan))),
     slowlog: new SharedArrayBuffer(Slowlog.bytesFor(SLOWLOG_ENTRIES_MAX)),
     clients: new SharedArrayBuffer(ClientDirectory.bytesFor(threadCount, clientsPerThread)),
     control: createControl(),
     numbers: new SharedArrayBuffer(64),
     mesh: createMesh({ sleeps }),
     board: createBoard({ threadCount }),
+    clientsMax: plan.clientsMax,
     clientsPerThread,
     acceptorThread: threadCount,
     mainThread: threadCount + 1,
-    listeningFds: plan.listeningFds,
   };
 }
 
@@ -103,18 +108,20 @@ const SLOWLOG_ENTRIES_MAX = 1024;
 const PARTITION_BYTES_MIN = 2 ** 20;
 
 /**
- * Reserves `count` slabs of `bytes` each, or of half, a quarter … where the machine does not give so
- * much address space (ulimit -v, overcommit_memory=2). Throws when not even a megabyte each is had.
+ * Reserves `count` slabs of `bytes` each, or of less where the machine does not give so much address
+ * space beside what `threadCount` threads will take. Throws when not even a megabyte each is had.
  */
 export function reserveSlabs(
   count: number,
   bytes: number,
+  threadCount: number,
   warn: (line: string) => void,
 ): SharedArrayBuffer[] {
-  for (let size = bytes; size >= PARTITION_BYTES_MIN; size = Math.floor(size / 2 / PAGE_BYTES) * PAGE_BYTES) {
+  const affordable = Math.min(bytes, affordableBytes(threadCount) / count - PAGE_BYTES);
+  for (let size = wholePages(affordable); size >= PARTITION_BYTES_MIN; size = wholePages(size / 2)) {
     const slabs = tryReserve(count, size);
     if (slabs === null) continue;
-    if (size < bytes) {
+    if (size < wholePages(bytes)) {
       warn(
         `The system does not reserve ${count} partitions of ${bytes} bytes; each has ${size} bytes ` +
           'instead. Raise "ulimit -v" or set vm.overcommit_memory to 0 or 1, or give ' +
@@ -124,8 +131,13 @@ export function reserveSlabs(
     return slabs;
   }
   throw new Error(
-    `The system does not reserve ${count} partitions of even ${PARTITION_BYTES_MIN} bytes each.`,
+    `The system does not reserve ${count} partitions of even ${PARTITION_BYTES_MIN} bytes each. ` +
+      'Raise "ulimit -v", set vm.overcommit_memory to 0 or 1, or give fewer --threads.',
   );
+}
+
+function wholePages(bytes: number): number {
+  return Math.floor(bytes / PAGE_BYTES) * PAGE_BYTES;
 }
 
 function tryReserve(count: number, bytes: number): SharedArrayBuffer[] | null {

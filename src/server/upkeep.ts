@@ -2,12 +2,13 @@
 // giving pages back, closing idle connections. How is keyspace/upkeep.ts' business. Each step takes
 // one partition's lock for some ten microseconds; together they may use a part of each interval.
 
-import { madviseDontNeed, addressOf } from '../base/libc.js';
+import { addressOf, getTid, madviseDontNeed } from '../base/libc.js';
 import { type UpkeepStep, upkeepStep } from '../keyspace/upkeep.js';
-import { ReplyMode } from '../dispatch/session.js';
 import { Header } from '../slab/slab.js';
 import { holderOf, releaseLock, tryLock, takeLock } from '../slab/lock.js';
+import { Counter } from '../stats/server.js';
 import type { Executor } from './executor.js';
+import { threadTime } from './thread-time.js';
 
 /** Between two rounds over the partitions. */
 const INTERVAL_MS = 100;
@@ -20,6 +21,8 @@ export class Upkeep {
   /** Indexes of this worker's partitions. */
   private readonly own: readonly number[];
   private readonly addresses: readonly number[];
+  /** The kernel's number of this thread; 0 where it is not known. */
+  private readonly tid: number;
   private nextRoundMs = 0;
   private nextIdleCheckMs = 0;
   private position = 0;
@@ -32,6 +35,7 @@ export class Upkeep {
     this.own = partitions
       .map((partition) => partition.index)
       .filter((index) => index % threadCount === executor.thread);
+    this.tid = transport === 'native' ? getTid() : 0;
     // Without libc pages cannot be given back: they stay with the process.
     this.addresses =
       transport === 'native' ? partitions.map((each) => addressOf(each.slab.u8)) : [];
@@ -84,16 +88,26 @@ export class Upkeep {
     };
   }
 
+  private countTime(): void {
+    const { stats } = this.executor;
+    const time = this.tid === 0 ? null : threadTime(this.tid);
+    if (time === null) return;
+    stats.put(Counter.CpuUserUs, time.userUs);
+    stats.put(Counter.CpuSystemUs, time.systemUs);
+  }
+
   private everySecond(): void {
     const { executor } = this;
     executor.sink.observe();
+    executor.serving.checkOutputLimits();
+    this.countTime();
     const idleSeconds = executor.config.number('timeout');
     if (idleSeconds === 0) return;
     const { nowMs } = executor.keyspace;
     for (const connection of executor.serving.connections) {
-      const isIdle = nowMs - connection.lastInputMs > idleSeconds * 1000;
+      const isIdle = nowMs - connection.lastActiveMs > idleSeconds * 1000;
       const { session } = connection;
-      if (!isIdle || session.wait !== null || session.replyMode === ReplyMode.Off) continue;
+      if (!isIdle || session.wait !== null) continue;
       executor.log.write('verbose', `Closing idle client ${session.address}`);
       executor.serving.close(connection);
     }

@@ -9,9 +9,12 @@ import { MessageKind, type MessageHandlers } from '../mesh/post.js';
 import { isLocalPeer } from '../net/listen.js';
 import { NativeTransport } from '../net/native.js';
 import { NodeTransport } from '../net/node.js';
+import { Counter } from '../stats/server.js';
 import { Executor } from './executor.js';
 import { LogFile } from './log-file.js';
 import type { ProcessShape } from './shape.js';
+import { listenPlan } from './listen-plan.js';
+import { permitUnixSocket } from './unix-socket.js';
 import { Upkeep } from './upkeep.js';
 
 /** A worker never sleeps longer: expiry and idle clients wait for it. */
@@ -22,16 +25,23 @@ const NODE_TURN_MS = 50;
 export interface WorkerStart {
   readonly shape: ProcessShape;
   readonly thread: number;
+  /** Node transport: descriptors to listen on; null for the first worker, which opens them. */
+  readonly listeningFds: readonly number[] | null;
 }
 
+/** What the first worker of the node transport tells the main thread. */
+export type Listening =
+  | { readonly fds: readonly number[] }
+  | { readonly failure: string };
+
 async function main(): Promise<void> {
-  const { shape, thread } = workerData as WorkerStart;
+  const { shape, thread, listeningFds } = workerData as WorkerStart;
   const log = new LogFile();
   const executor = new Executor(shape, thread, log);
   const upkeep = new Upkeep(executor);
   try {
     if (shape.facts.transport === 'native') await runNative(executor, upkeep);
-    else await runNode(executor, upkeep);
+    else await runNode(executor, upkeep, listeningFds);
   } catch (error) {
     const { command } = executor.runner.context;
     const stack = error instanceof Error ? error.stack : String(error);
@@ -62,8 +72,10 @@ async function runNative(executor: Executor, upkeep: Upkeep): Promise<void> {
     post.poll(handlers);
     const upkeepMs = upkeep.step();
     const waitMs = serving.endWaits(runner.keyspace.nowMs) - runner.keyspace.nowMs;
+    serving.serveReady();
     serving.flushReplies();
-    const timeoutMs = maySleep(executor) ? Math.min(SLEEP_MS_MAX, upkeepMs, waitMs) : 0;
+    const sleepMs = Math.min(SLEEP_MS_MAX, upkeepMs, waitMs, executor.pauseLeftMs);
+    const timeoutMs = maySleep(executor) ? sleepMs : 0;
     transport.turn(Math.max(0, Math.ceil(timeoutMs)), afterWait);
     while (board.hasOffers() && executor.serveParts()) {
       // Parts are short, and somebody waits for them with locks held.
@@ -77,7 +89,7 @@ async function runNative(executor: Executor, upkeep: Upkeep): Promise<void> {
 
 /** Announces sleep and takes the last look: what comes later rings the bell. */
 function maySleep(executor: Executor): boolean {
-  const isQuiet = executor.post.prepareSleep();
+  const isQuiet = executor.post.prepareSleep() && executor.isIdle;
   const { board, clients, control } = executor;
   return isQuiet && !board.hasOffers() && !clients.hasWishes && !control.isStopping;
 }
@@ -100,8 +112,12 @@ function connectionHandlers(executor: Executor, transport: NativeTransport): Mes
   return handlers;
 }
 
-async function runNode(executor: Executor, upkeep: Upkeep): Promise<void> {
-  const { post, serving, runner, control } = executor;
+async function runNode(
+  executor: Executor,
+  upkeep: Upkeep,
+  listeningFds: readonly number[] | null,
+): Promise<void> {
+  const { post, serving, runner, control, config } = executor;
   const { bell } = post;
   const transport = new NodeTransport(executor.serving, {
     open: (address, local, fd) => executor.openSession(fd, address, local),
@@ -110,20 +126,24 @@ async function runNode(executor: Executor, upkeep: Upkeep): Promise<void> {
       executor.lookAround();
     },
     isRefused: (address) => refusalFor(executor, address),
+    failed: (error) => executor.log.write('warning', `Accepting client connection: ${error.message}`),
     counted: (change) => control.addConnections(executor.thread, change),
     keepAliveSeconds: () => executor.config.number('tcp-keepalive'),
     unixPath: () => `${executor.config.text('unixsocket')}:0`,
   });
-  await transport.listen(executor.shape.listeningFds);
+  if (listeningFds !== null) await transport.listen(listeningFds, config.number('tcp-backlog'));
+  else parentPort?.postMessage(await openSockets(executor, transport));
   control.isServing();
   while (!control.isStopping) {
     runner.readClock();
     executor.lookAround();
     const { nowMs } = runner.keyspace;
-    const timeoutMs = Math.min(SLEEP_MS_MAX, upkeep.step(), serving.endWaits(nowMs) - nowMs);
+    const waitMs = serving.endWaits(nowMs) - nowMs;
+    const timeoutMs = Math.min(SLEEP_MS_MAX, upkeep.step(), waitMs, executor.pauseLeftMs);
     while (executor.serveParts()) {
       // As in runNative.
     }
+    serving.serveReady();
     serving.flushReplies();
     executor.count();
     post.poll([]);
@@ -135,12 +155,27 @@ async function runNode(executor: Executor, upkeep: Upkeep): Promise<void> {
   await transport.end();
 }
 
+/** Opens the node transport's listening sockets, for all workers. */
+async function openSockets({ config }: Executor, transport: NodeTransport): Promise<Listening> {
+  try {
+    const fds = await transport.open(listenPlan(config));
+    permitUnixSocket(config.text('unixsocket'), config.number('unixsocketperm'));
+    return { fds };
+  } catch (error) {
+    return { failure: (error as Error).message };
+  }
+}
+
 /** What a fresh connection is told before it is closed again; null lets it in. */
 function refusalFor(executor: Executor, address: string): 'full' | 'protected' | null {
   const { control, config, shape } = executor;
-  if (control.connectionCount(shape.facts.threadCount) > config.number('maxclients')) return 'full';
-  const isProtected = config.flag('protected-mode') && config.bytes('requirepass').length === 0;
-  return isProtected && address.includes(':') && !isLocalPeer(address) ? 'protected' : null;
+  const isFull = control.connectionCount(shape.facts.threadCount) > config.number('maxclients');
+  const isOpen = !config.flag('protected-mode') || config.bytes('requirepass').length > 0;
+  const isUnix = address.startsWith('/') || address === `${config.text('unixsocket')}:0`;
+  const isDenied = !isOpen && !isUnix && !isLocalPeer(address);
+  if (!isFull && !isDenied) return null;
+  executor.stats.add(Counter.ConnectionsRejected, 1);
+  return isFull ? 'full' : 'protected';
 }
 
 function nodeTurn(): Promise<void> {

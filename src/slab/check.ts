@@ -65,9 +65,7 @@ function add(report: SlabReport, facts: PageFacts): void {
   }
   report.usedPages += facts.pages;
   const granules =
-    facts.kind === 'span'
-      ? facts.usedCount * facts.blockGranules
-      : facts.pages * GRANULES_PER_PAGE;
+    facts.kind === 'span' ? facts.usedCount * facts.blockGranules : facts.pages * GRANULES_PER_PAGE;
   report.usedBytes += granules * GRANULE_BYTES;
 }
 

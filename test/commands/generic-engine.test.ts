@@ -119,7 +119,15 @@ describe('what the commands leave in the log', () => {
   it('is the command itself for the others, a flush of nothing included', () => {
     const recording = new Recording();
     recording.run('SET a 1');
-    const lines = ['COPY a b', 'RENAME b c', 'MOVE c 1', 'SWAPDB 0 1', 'DEL c', 'FLUSHDB', 'FLUSHALL'];
+    const lines = [
+      'COPY a b',
+      'RENAME b c',
+      'MOVE c 1',
+      'SWAPDB 0 1',
+      'DEL c',
+      'FLUSHDB',
+      'FLUSHALL',
+    ];
     expect(recording.recordsOf(...lines)).toEqual(lines.map((line) => `0> ${line}`));
   });
 
@@ -247,8 +255,8 @@ describe('walking all keys', () => {
 
   it('ends behind the last partition, whatever the cursor', () => {
     const engine = filled(10);
-    for (const cursor of [4 * SCAN_STRIDE, 2 ** 60, 18446744073709549568]) {
-      expect(engine.run('SCAN', String(BigInt(cursor)))).toBe('*2\r\n$1\r\n0\r\n*0\r\n');
+    for (const cursor of [String(4 * SCAN_STRIDE), '1152921504606846976', '18446744073709551615']) {
+      expect(engine.run('SCAN', cursor)).toBe('*2\r\n$1\r\n0\r\n*0\r\n');
     }
   });
 

@@ -6,8 +6,8 @@ import {
   checkEntry,
   type EntryRef,
   expiryOf,
-  hashOfEntry,
   hasExpiry,
+  hashOfEntry,
   Type,
 } from '../../src/keyspace/entry.js';
 import { checkExpiry } from '../../src/keyspace/expire.js';
@@ -33,7 +33,7 @@ import { checkSlab } from '../../src/slab/check.js';
 import { Header, NONE, usedBytesOf } from '../../src/slab/slab.js';
 import { checkTable, TableRoot } from '../../src/structs/table.js';
 import { KeyModel } from '../support/key-model.js';
-import { randomTest } from '../support/model.js';
+import { randomTest } from '../support/random-test.js';
 import type { Random } from '../support/seed.js';
 
 const DATABASES = 3;
@@ -106,9 +106,7 @@ class Model extends KeyModel {
     const keepsExpiry = random.chance(0.5);
     const entry = partition.edit(args, 0, Type.Any);
     partition.reserve(stringReserve(args.lengthOf(0), args.lengthOf(1)));
-    putString(
-      partition, args, 0, entry, args.u8, args.startOf(1), args.lengthOf(1), keepsExpiry,
-    );
+    putString(partition, args, 0, entry, args.u8, args.startOf(1), args.lengthOf(1), keepsExpiry);
     const expiry = keepsExpiry ? (this.live(key)?.expiry ?? -1) : -1;
     this.map().set(key, { value: args.text(1), expiry });
   }
@@ -306,7 +304,14 @@ describe('flushing', () => {
         const { partition } = model;
         partition.reserve(10_000);
         const entry = putString(
-          partition, args, 0, NONE as EntryRef, args.u8, args.startOf(1), args.lengthOf(1), false,
+          partition,
+          args,
+          0,
+          NONE as EntryRef,
+          args.u8,
+          args.startOf(1),
+          args.lengthOf(1),
+          false,
         );
         if (index % 3 === 0) partition.setExpiry(entry, args.hashes[0]!, index, 1000);
       }
@@ -408,7 +413,11 @@ describe('upkeep', () => {
     model.empty(model.fill());
     const { slab } = model.partition;
     let given = 0;
-    const step = { expires: true, nowMs: 0, give: (_at: number, bytes: number) => void (given += bytes) };
+    const step = {
+      expires: true,
+      nowMs: 0,
+      give: (_at: number, bytes: number) => void (given += bytes),
+    };
     while (!upkeepStep(model.partition, step));
     expect(given).toBeGreaterThan(28 * 1024 * 1024);
     expect(checkSlab(slab).dirtyPages).toBeLessThanOrEqual(256);

@@ -58,7 +58,7 @@ export function openDoor(
   slowlog.setLengthMax(SLOWLOG_ENTRIES);
   const asked: string[] = [];
   const shared = { config, clients, slowlog, stats, commandStats };
-  const server: Partial<ServerDoor> = { ...shared, ...FACTS, ...listener(asked) };
+  const server: Partial<ServerDoor> = { ...shared, ...FACTS, ...listener(asked, config) };
   const engine = new Engine({ specs, server });
   const open = (id: number, address = `127.0.0.1:${5000 + id}`): Session => {
     const facts = {
@@ -92,9 +92,14 @@ const FACTS: Pick<ServerDoor, 'threadIndex' | 'facts'> = {
 };
 
 /** A server that only writes down what it is asked for. */
-function listener(asked: string[]): Partial<ServerDoor> {
+function listener(asked: string[], config: Config): Partial<ServerDoor> {
   return {
-    publishConfig: () => asked.push('publishConfig'),
+    changeConfig: (pairs, asker) => {
+      const change = config.change(pairs, asker);
+      if (change.error === null) asked.push('publishConfig');
+      for (const warning of change.warnings) asked.push(`warning: ${warning}`);
+      return change;
+    },
     shutDown: (request) => asked.push(`shutDown ${JSON.stringify(request)}`),
     closeClient: (slot, id) => asked.push(`closeClient ${slot} ${id}`),
     unblockClient: (slot, id, withError) => asked.push(`unblockClient ${slot} ${id} ${withError}`),

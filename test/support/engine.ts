@@ -6,6 +6,7 @@ import { drawHashKey, setHashKey } from '../../src/base/hash.js';
 import { Slices } from '../../src/base/slices.js';
 import type { CommandSpec } from '../../src/dispatch/define.js';
 import { Effects, type RecordSink } from '../../src/dispatch/effects.js';
+import type { Parts } from '../../src/dispatch/parts.js';
 import { Runner } from '../../src/dispatch/run.js';
 import type { ServerDoor } from '../../src/dispatch/server-door.js';
 import { Session } from '../../src/dispatch/session.js';
@@ -16,6 +17,9 @@ import { formatSlab } from '../../src/slab/alloc.js';
 import { holderOf } from '../../src/slab/lock.js';
 import { Slab } from '../../src/slab/slab.js';
 
+/** One for the process, because the hash has one: engines that live side by side share it. */
+export const HASH_KEY = drawHashKey();
+
 export interface EngineOptions {
   readonly specs: readonly CommandSpec[];
   readonly partitions?: number;
@@ -24,6 +28,8 @@ export interface EngineOptions {
   readonly sink?: RecordSink;
   /** What handlers may ask of the server; everything else throws. */
   readonly server?: Partial<ServerDoor>;
+  /** The parts of large commands, as of a server with several threads. */
+  makeParts?(slabs: readonly Slab[], databases: number): Parts;
 }
 
 export class Engine {
@@ -38,7 +44,7 @@ export class Engine {
   constructor(options: EngineOptions) {
     const partitions = options.partitions ?? 4;
     const databases = options.databases ?? 16;
-    setHashKey(drawHashKey());
+    setHashKey(HASH_KEY);
     this.slabs = Array.from({ length: partitions }, (_, index) => {
       const bytes = options.partitionBytes ?? 64 * 1024 * 1024;
       const slab = new Slab(index, new SharedArrayBuffer(bytes));
@@ -60,6 +66,7 @@ export class Engine {
       server: serverDoor(table, options.server ?? {}),
       clock: this.clock,
       self: holderOf(0),
+      parts: options.makeParts?.(this.slabs, databases) ?? null,
       session: this.session,
       args: new Slices(),
       reply: this.reply,

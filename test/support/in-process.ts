@@ -3,11 +3,11 @@
 // from a timer, or from whoever calls `turn`.
 
 import { randomBytes } from 'node:crypto';
-import { drawHashKey } from '../../src/base/hash.js';
 import { allCommands } from '../../src/commands/index.js';
 import { parseCommandLine } from '../../src/config/command-line.js';
 import { loadConfig } from '../../src/config/load.js';
 import { REDIS_VERSION } from '../../src/dispatch/server-door.js';
+import { Closing } from '../../src/dispatch/session.js';
 import { CommandTable } from '../../src/dispatch/table.js';
 import { ControlBlock } from '../../src/mesh/control.js';
 import { Connection, type Wire } from '../../src/net/connection.js';
@@ -16,6 +16,7 @@ import { LogFile } from '../../src/server/log-file.js';
 import { createShape } from '../../src/server/shape.js';
 import { Upkeep } from '../../src/server/upkeep.js';
 import type { WireEvents } from './client.js';
+import { HASH_KEY } from './engine.js';
 
 export interface InProcessOptions {
   readonly partitions?: number;
@@ -31,8 +32,7 @@ const PARTITIONS = 4;
 const PARTITION_BYTES = 2 ** 31;
 const CLIENTS_MAX = 64;
 const TURN_MS = 2;
-/** The key of the hash is one for the process, so servers that live side by side share it. */
-const HASH_KEY = drawHashKey();
+const NO_BYTES = new Uint8Array(0);
 
 /** Keeps the lines instead of printing them. */
 class KeptLog extends LogFile {
@@ -87,6 +87,7 @@ export class InProcessServer {
     executor.lookAround();
     for (const session of this.sessions) session.pump();
     this.upkeep.step();
+    serving.serveReady();
     serving.endWaits(clock.nowMs());
     serving.flushReplies();
     executor.count();
@@ -160,6 +161,12 @@ export class ServedSession {
     server.turn();
   }
 
+  /** The client sends no more, and may still read. */
+  end(): void {
+    if (!this.connection.isClosed) this.server.executor.serving.inputEnded(this.connection);
+    this.server.turn();
+  }
+
   /** The client closes. */
   close(): void {
     this.server.executor.serving.close(this.connection);
@@ -176,21 +183,20 @@ export class ServedSession {
   /** As the transports do it. */
   private receive(bytes: Uint8Array): void {
     const { connection } = this;
-    const { serving, clock } = this.server.executor;
-    connection.lastInputMs = clock.nowMs();
+    const { serving } = this.server.executor;
+    if (connection.session.closing !== Closing.No) return;
     serving.inputBytes += bytes.length;
-    const { large, kept } = connection;
-    if (large !== null) {
-      large.makeRoom(bytes.length);
+    if (connection.large !== null || !serving.isRunnable(connection)) {
+      const large = serving.largeInputOf(connection, bytes.length);
+      if (large === null) return;
       large.u8.set(bytes, large.end);
       large.arrived(bytes.length);
       serving.receivedLarge(connection);
-    } else {
-      connection.kept = null;
-      const input = Buffer.concat(kept === null ? [bytes] : [kept, bytes]);
-      serving.received(connection, input, 0, input.length);
+      return;
     }
-    serving.flushReplies();
+    const input = Buffer.concat([connection.kept ?? NO_BYTES, bytes]);
+    connection.kept = null;
+    serving.received(connection, input, 0, input.length);
   }
 }
 
@@ -223,7 +229,6 @@ function shapeFor(options: InProcessOptions) {
     databaseCount: config.number('databases'),
     commandCount: new CommandTable(allCommands).all.length,
     clientsMax: CLIENTS_MAX,
-    listeningFds: [],
   });
   const control = new ControlBlock(shape.control);
   control.changeConfig(() => control.writeConfig(config.serialise()));

@@ -6,7 +6,7 @@ import { Keyspace, Lookup } from '../../src/keyspace/keyspace.js';
 import type { Partition } from '../../src/keyspace/partition.js';
 import { allocate, type BlockRef, release } from '../../src/slab/alloc.js';
 import { NONE } from '../../src/slab/slab.js';
-import { freshSlab } from './model.js';
+import { freshSlab } from './slab.js';
 
 const FILL_BYTES = [65_536, 8192, 512, 64, 16];
 

@@ -14,6 +14,7 @@ import {
   splitCommand,
 } from '../../dispatch/define.js';
 import { Notify } from '../../dispatch/effects.js';
+import { PartKind, partsFrom, ROUND_KEYS } from '../../dispatch/parts.js';
 import { copyEntry, copyReserve, renameEntry, renameReserve } from '../../keyspace/copy.js';
 import { Type, typeOf } from '../../keyspace/entry.js';
 import {
@@ -93,13 +94,7 @@ const exists = splitCommand({
   tips: ['request_policy:multi_shard', 'response_policy:agg_sum'],
   history: [['3.0.3', 'Takes several keys.']],
   run(context) {
-    const { args } = context;
-    let count = 0;
-    for (let index = 1; index < args.count; index++) {
-      if (context.at(index).look(args, index) !== NONE) count++;
-    }
-
-    context.reply.integer(count);
+    context.reply.integer(countKeys(context, PartKind.Has));
   },
 });
 
@@ -115,17 +110,43 @@ const touch = splitCommand({
   keys: [keysFrom(1, -1, 1, 'RO')],
   tips: ['request_policy:multi_shard', 'response_policy:agg_sum'],
   run(context) {
-    const { args } = context;
     // The one command that CLIENT NO-TOUCH does not silence.
     context.keyspace.stampsAccess = true;
-    let count = 0;
-    for (let index = 1; index < args.count; index++) {
-      if (context.at(index).find(args, index, Type.Any) !== NONE) count++;
-    }
 
-    context.reply.integer(count);
+    context.reply.integer(countKeys(context, PartKind.Touch));
   },
 });
+
+/** How many of the keys exist; the other threads help where there are very many. */
+function countKeys(context: Context, kind: PartKind.Has | PartKind.Touch): number {
+  const { args, parts, keyspace, session } = context;
+  if (parts === null || args.count <= partsFrom.keys)
+    return countAmong(context, kind, 1, args.count);
+  let count = 0;
+  for (let first = 1; first < args.count; first += ROUND_KEYS) {
+    const end = Math.min(first + ROUND_KEYS, args.count);
+    if (parts.spread(kind, args, first, end, keyspace, session.database)) {
+      count += parts.foundCount;
+      parts.close();
+    } else {
+      count += countAmong(context, kind, first, end);
+    }
+  }
+  return count;
+}
+
+/** How many of the keys in words [first, end) exist. */
+function countAmong(context: Context, kind: PartKind, first: number, end: number): number {
+  const { args } = context;
+  let count = 0;
+  for (let index = first; index < end; index++) {
+    const partition = context.at(index);
+    const entry =
+      kind === PartKind.Has ? partition.look(args, index) : partition.find(args, index, Type.Any);
+    if (entry !== NONE) count++;
+  }
+  return count;
+}
 
 const TYPE_LINES = new Map<number, Uint8Array>([
   [Type.String, Buffer.from('+string\r\n', 'latin1')],

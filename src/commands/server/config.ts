@@ -50,11 +50,10 @@ const set = sub({
   run(context) {
     const { session, server, reply } = context;
     const asker = { isLocal: session.isLocal, isServerLoading: false };
-    const change = server.config.change(textsFrom(context, 2), asker);
-    if (change.error !== null) throw new Refusal(change.error);
 
-    for (const warning of change.warnings) server.log('warning', warning);
-    server.publishConfig();
+    // It changes all of it or nothing, so that it may come before the refusal.
+    const change = server.changeConfig(textsFrom(context, 2), asker);
+    if (change.error !== null) throw new Refusal(change.error);
 
     reply.ok();
   },

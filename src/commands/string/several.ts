@@ -11,9 +11,12 @@ import {
   splitCommand,
 } from '../../dispatch/define.js';
 import { Notify } from '../../dispatch/effects.js';
-import { Type, typeOf } from '../../keyspace/entry.js';
+import { Cell, PartKind, type Parts, partsFrom, ROUND_KEYS } from '../../dispatch/parts.js';
+import { type EntryRef, Type, typeOf } from '../../keyspace/entry.js';
+import type { Partition } from '../../keyspace/partition.js';
 import { putString, putStringUntil, stringReserve } from '../../keyspace/strings.js';
 import { Refusal } from '../../resp/errors.js';
+import type { Reply } from '../../resp/write.js';
 import { PAGE_BYTES, SMALL_BYTES_MAX } from '../../slab/alloc.js';
 import { NONE } from '../../slab/slab.js';
 import { notifyAlso, recordSet, recordSetUntil, replyString } from './bytes.js';
@@ -31,17 +34,52 @@ const mget = splitCommand({
   keys: [keysFrom(1, -1, 1, 'RO', 'access')],
   tips: ['request_policy:multi_shard'],
   run(context) {
-    const { args, reply } = context;
-    reply.array(args.count - 1);
-    for (let index = 1; index < args.count; index++) {
-      const partition = context.at(index);
-      const entry = partition.find(args, index, Type.Any);
-      // A key of another type counts as missing here, not as an error.
-      if (entry === NONE || typeOf(partition.slab, entry) !== Type.String) reply.nil();
-      else replyString(reply, partition.slab, entry);
-    }
+    const { args, parts } = context;
+    context.reply.array(args.count - 1);
+    if (parts !== null && args.count > partsFrom.keys) replyInParts(context, parts);
+    else replyValues(context, 1, args.count);
   },
 });
+
+/** Answers with the strings of the keys in words [first, end). */
+function replyValues(context: Context, first: number, end: number): void {
+  const { args } = context;
+  for (let index = first; index < end; index++) {
+    const partition = context.at(index);
+    replyValue(context.reply, partition, partition.find(args, index, Type.Any));
+  }
+}
+
+/** A key of another type counts as missing here, not as an error. */
+function replyValue(reply: Reply, { slab }: Partition, entry: EntryRef): void {
+  if (entry === NONE || typeOf(slab, entry) !== Type.String) reply.nil();
+  else replyString(reply, slab, entry);
+}
+
+/** As replyValues for all words, with the help of the other threads. */
+function replyInParts(context: Context, parts: Parts): void {
+  const { args, reply, keyspace, session } = context;
+  for (let first = 1; first < args.count; first += ROUND_KEYS) {
+    const end = Math.min(first + ROUND_KEYS, args.count);
+    if (!parts.spread(PartKind.Get, args, first, end, keyspace, session.database)) {
+      replyValues(context, first, end);
+      continue;
+    }
+    for (let index = first; index < end; index++) {
+      const state = parts.stateOf(index);
+      if (state >= 0) {
+        reply.bulk(parts.bytes, parts.startOf(index), state);
+      } else if (state === Cell.TooLong) {
+        // It was found, stamped and counted: only its bytes are missing.
+        const partition = context.at(index);
+        replyValue(reply, partition, partition.peek(args, index));
+      } else {
+        reply.nil();
+      }
+    }
+    parts.close();
+  }
+}
 
 const mset = splitCommand({
   name: 'mset',

@@ -1,0 +1,45 @@
+// How much address space the system gives this process, where it gives less than everything: a limit
+// (ulimit -v), or strict accounting (vm.overcommit_memory=2), where what is reserved counts as used.
+
+import { readFileSync } from 'node:fs';
+
+/**
+ * What the process takes beside its partitions, measured with 8 threads and rounded up: code and
+ * heaps of Node, and for each thread its heap's reservation, stack and share of what is shared.
+ */
+const PROCESS_BYTES = 384 * 2 ** 20;
+const THREAD_BYTES = 192 * 2 ** 20;
+/** Under strict accounting reservations of heaps do not count, only what may be written. */
+const PROCESS_COMMIT_BYTES = 192 * 2 ** 20;
+const THREAD_COMMIT_BYTES = 64 * 2 ** 20;
+const STRICT = 2;
+const KB = 1024;
+
+/** Bytes that may be reserved for partitions when `threadCount` threads are still to start. */
+export function affordableBytes(threadCount: number): number {
+  const limit = limitOf(readLines('/proc/self/limits'));
+  const taken = kilobytes(readLines('/proc/self/status'), 'VmSize');
+  const underLimit = limit - taken - PROCESS_BYTES - threadCount * THREAD_BYTES;
+  if (Number(readLines('/proc/sys/vm/overcommit_memory')) !== STRICT) return underLimit;
+  const memory = readLines('/proc/meminfo');
+  const left = kilobytes(memory, 'CommitLimit') - kilobytes(memory, 'Committed_AS');
+  return Math.min(underLimit, left - PROCESS_COMMIT_BYTES - threadCount * THREAD_COMMIT_BYTES);
+}
+
+/** '' where there is no such file: on other systems, and in some containers. */
+function readLines(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+function limitOf(limits: string): number {
+  const soft = /^Max address space +(\d+)/m.exec(limits)?.[1];
+  return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);
+}
+
+function kilobytes(text: string, name: string): number {
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0) * KB;
+}
