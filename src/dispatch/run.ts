@@ -148,21 +148,22 @@ export class Runner {
     context.args = args;
     context.reply = reply;
     const mark = reply.at;
-    if (command === null) return this.rejected(null, unknownCommand(args), mark);
+    reply.commandAt = mark;
+    if (command === null) return this.rejected(null, unknownCommand(args));
     if (command.subcommands.length !== 0 && args.count > 1) {
       const subcommand = this.table.findSub(command, args, 1);
       if (subcommand === null) {
-        return this.rejected(command, unknownSubcommand(command, args), mark);
+        return this.rejected(command, unknownSubcommand(command, args));
       }
       command = subcommand;
     }
     context.command = command;
-    if (!command.accepts(args.count)) return this.rejected(command, command.wrongArity, mark);
+    if (!command.accepts(args.count)) return this.rejected(command, command.wrongArity);
     const closed = command.subjectTo & (this.raised | session.raised);
     if (closed !== 0) {
       const answer = answerOf(closed, session);
       if (answer === 'wait') return Outcome.Postponed;
-      return this.rejected(command, answer, mark);
+      return this.rejected(command, answer);
     }
     if (command !== this.group) this.startGroup(command);
     if (session.isNoTouch) this.keyspace.stampsAccess = false;
@@ -184,7 +185,7 @@ export class Runner {
     ) {
       this.closeGroup(args);
     }
-    if (session.replyMode !== ReplyMode.On) this.applyReplyMode(session, reply, mark);
+    if (session.replyMode !== ReplyMode.On) this.applyReplyMode(session, reply);
     return Outcome.Done;
   }
 
@@ -296,12 +297,12 @@ export class Runner {
   }
 
   /** Answers a command that did not get as far as its handler. */
-  private rejected(command: Command | null, refusal: Refusal, mark: number): Outcome {
+  private rejected(command: Command | null, refusal: Refusal): Outcome {
     const { session, reply } = this.context;
     this.server.stats.errorReplied(refusal.code);
     if (command !== null) this.server.commandStats.rejected(command.id);
     reply.refusal(refusal);
-    this.applyReplyMode(session, reply, mark);
+    this.applyReplyMode(session, reply);
     return Outcome.Done;
   }
 
@@ -327,11 +328,9 @@ export class Runner {
   }
 
   /** CLIENT REPLY: drops what the command wrote. */
-  private applyReplyMode(session: Session, reply: Reply, mark: number): void {
+  private applyReplyMode(session: Session, reply: Reply): void {
     if (session.replyMode === ReplyMode.On) return;
-    // What the edge has moved out of the buffer meanwhile cannot be dropped by going back; the edge
-    // drops that itself while the session is muted.
-    reply.at = Math.min(mark, reply.at);
+    reply.at = reply.commandAt;
     if (session.replyMode === ReplyMode.SkipNext) session.replyMode = ReplyMode.Skip;
     else if (session.replyMode === ReplyMode.Skip) session.replyMode = ReplyMode.On;
   }

@@ -1,5 +1,5 @@
-// One key's value under another key: RENAME and COPY. Between partitions a value is copied from slab
-// to slab; within one, RENAME hands over what the entry refers to.
+// One key's value under another key: RENAME and COPY. Between partitions a value is copied from
+// slab to slab; within one, RENAME hands over what the entry refers to.
 
 import { assert } from '../base/assert.js';
 import { copyBytes } from '../base/bytes.js';
@@ -43,8 +43,8 @@ function headReserve(slab: Slab, entry: EntryRef, keyBytes: number): number {
 }
 
 /**
- * Copies value, encoding and expiry of `entry`, which stands in `slab`, to the key of word `index` in
- * `target`, where it must not exist. Memory was reserved with copyReserve.
+ * Copies value, encoding and expiry of `entry`, which stands in `slab`, to the key of word `index`
+ * in `target`, where it must not exist. Memory was reserved with copyReserve.
  */
 export function copyEntry(
   slab: Slab,

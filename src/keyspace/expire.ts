@@ -1,8 +1,9 @@
 // The expiry index of one database of one partition: which entries expire when, without sampling
-// and without a pointer that can dangle. A hierarchical timing wheel (G. Varghese, T. Lauck, "Hashed
-// and Hierarchical Timing Wheels", 1987) of 6 levels with 64 slots each; a tick is 64 ms. An entry
-// stands in the level of the highest base-64 digit in which its tick differs from the wheel's, so
-// that it is moved at most five times in its life. Each entry knows its place, so leaving is O(1).
+// and without a pointer that can dangle. A hierarchical timing wheel (G. Varghese, T. Lauck,
+// "Hashed and Hierarchical Timing Wheels", 1987) of 6 levels with 64 slots each; a tick is 64 ms.
+// An entry stands in the level of the highest base-64 digit in which its tick differs from the
+// wheel's, so that it is moved at most five times in its life. Each entry knows its place, so
+// leaving is O(1).
 //
 //   wheel, one block                               chunk, 512 bytes, aligned to them
 //   ┌───────────┬───────┬─────────────────────┐    ┌──────┬──────┬───────┬────────────────────┐
@@ -14,9 +15,9 @@
 // entry of the first chunk. Level 6 holds what lies behind the wheel's 2^36 ticks (after the year
 // 2109); such entries expire when they are met.
 //
-// Advancing to a tick drains one slot a level, from the highest level whose digit changed down to 0:
-// what has expired is handed to the caller, the rest is placed again, lower. Draining remembers its
-// level, so it may stop after any entry: the owner does it in time-boxed steps.
+// Advancing to a tick drains one slot a level, from the highest level whose digit changed down to
+// 0: what has expired is handed to the caller, the rest is placed again, lower. Draining remembers
+// its level, so it may stop after any entry: the owner does it in time-boxed steps.
 
 import { assert } from '../base/assert.js';
 import { allocate, type BlockRef, release } from '../slab/alloc.js';
@@ -242,8 +243,9 @@ function slotOfTick(slab: Slab, wheelAt: number, level: number): number {
 }
 
 /**
- * Advances to the next tick at which there is something to drain, at most to `target`; false if there
- * is nothing before it. Slots of a level begin behind all those of the levels below that are ahead.
+ * Advances to the next tick at which there is something to drain, at most to `target`; false if
+ * there is nothing before it. Slots of a level begin behind all those of the levels below that are
+ * ahead.
  */
 function stepTick(slab: Slab, wheelAt: number, target: number): boolean {
   const { i32 } = slab;

@@ -1,6 +1,6 @@
-// Emptying and swapping databases of one partition, under its lock. When nothing of the partition is
-// to stay, its slab is reset, which takes no time at all. Otherwise the entries are freed one by one:
-// at once, or detached from their root and freed by the owner in steps.
+// Emptying and swapping databases of one partition, under its lock. When nothing of the partition
+// is to stay, its slab is reset, which takes no time at all. Otherwise the entries are freed one by
+// one: at once, or detached from their root and freed by the owner in steps.
 //
 //   detached database, one block, linked from the slab's header
 //   ┌──────┬──────────────────────────────┬─────────────────────┬───────┐
@@ -67,8 +67,8 @@ export function swapDatabases(partition: Partition, first: number, second: numbe
 }
 
 /**
- * Frees about `budget` entries of detached databases. True when there are none left. One step frees a
- * segment at the least: some 300 entries.
+ * Frees about `budget` entries of detached databases. True when there are none left. One step frees
+ * a segment at the least: some 300 entries.
  */
 export function freeDetachedStep(partition: Partition, budget: number): boolean {
   const { slab } = partition;

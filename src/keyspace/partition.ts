@@ -153,8 +153,8 @@ export class Partition {
   }
 
   /**
-   * For the touch pass of a pipeline, without the lock: where the bucket of `hash` is. Only a hint, see
-   * structs/table.ts.
+   * For the touch pass of a pipeline, without the lock: where the bucket of `hash` is. Only a hint,
+   * see structs/table.ts.
    */
   touchBucket(database: number, hash: number): number {
     const rootAt = Header.Databases + database * DATABASE_WORDS;
@@ -303,8 +303,8 @@ export class Partition {
   }
 
   /**
-   * Sets the expiry to (high, low) ms since 1970. An entry without room for one moves: its payload or
-   * value is copied along. Use what is returned. Memory was reserved.
+   * Sets the expiry to (high, low) ms since 1970. An entry without room for one moves: its payload
+   * or value is copied along. Use what is returned. Memory was reserved.
    */
   setExpiry(entry: EntryRef, hash: number, low: number, high: number): EntryRef {
     const { slab } = this;

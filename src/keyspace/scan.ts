@@ -1,19 +1,21 @@
-// Walking the keys of one database of one partition, under the partition's lock: all at once, or from
-// one scan position to the next (structs/table.ts), over which the lock may be released.
+// Walking the keys of one database of one partition, under the partition's lock: all at once, or
+// from one scan position to the next (structs/table.ts), over which the lock may be released.
 
 import { NONE, type Slab } from '../slab/slab.js';
 import { bucketAtPosition, eachInBucket, nextPosition, SCAN_END } from '../structs/table.js';
 import type { EntryRef } from './entry.js';
 import type { Partition } from './partition.js';
 
-/** Positions of one partition's scan are below this: a cursor is partition × SCAN_STRIDE + position. */
+/**
+ * Positions of one partition's scan are below this: a cursor is partition × SCAN_STRIDE + position.
+ */
 export const SCAN_STRIDE = SCAN_END;
 
 const REFS_AT_START = 64;
 
 /**
- * The entries at one scan position, in a copy: what is done about them may change the table. Reused by
- * all walks of a thread.
+ * The entries at one scan position, in a copy: what is done about them may change the table. Reused
+ * by all walks of a thread.
  */
 export class Bucketful {
   refs = new Int32Array(REFS_AT_START);
@@ -54,8 +56,8 @@ export function walkStep(partition: Partition, position: number, out: Bucketful)
 }
 
 /**
- * Calls `visit` for every entry of the selected database, expired ones included. It may free blocks but
- * not change the table.
+ * Calls `visit` for every entry of the selected database, expired ones included. It may free blocks
+ * but not change the table.
  */
 export function eachEntry(partition: Partition, visit: (slab: Slab, ref: number) => void): void {
   const { slab, tableRoot } = partition;

@@ -19,9 +19,9 @@ export interface UpkeepStep {
   readonly give: ((byteOffset: number, bytes: number) => void) | null;
 }
 
-// One step holds the lock for about 50 µs. An expired entry takes some 0.3 µs of it (its key is hashed,
-// its bucket and its block are cache misses), a table segment that is looked at 1 µs, one that is
-// merged some 10 µs.
+// One step holds the lock for about 50 µs. An expired entry takes some 0.3 µs of it (its key is
+// hashed, its bucket and its block are cache misses), a table segment that is looked at 1 µs, one
+// that is merged some 10 µs.
 const ENTRIES_PER_STEP = 150;
 const SEGMENT_COST = 10;
 
@@ -44,8 +44,8 @@ export function upkeepStep(partition: Partition, step: UpkeepStep): boolean {
 }
 
 /**
- * Removes up to `budget` keys that have expired before `nowMs`, of all databases. True when no more are
- * due. It does nothing while keys do not expire by the clock (a replica, a replay).
+ * Removes up to `budget` keys that have expired before `nowMs`, of all databases. True when no more
+ * are due. It does nothing while keys do not expire by the clock (a replica, a replay).
  */
 export function expireStep(partition: Partition, nowMs: number, budget: number): boolean {
   const { slab, keyspace } = partition;
@@ -68,8 +68,8 @@ function expireEntry(entry: EntryRef): void {
 }
 
 /**
- * Goes on shrinking the tables of all databases that lost many keys, where the last call stopped. True
- * at the end of a round over the databases.
+ * Goes on shrinking the tables of all databases that lost many keys, where the last call stopped.
+ * True at the end of a round over the databases.
  */
 export function shrinkTables(partition: Partition, budget: number): boolean {
   const { slab, keyspace } = partition;

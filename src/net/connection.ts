@@ -70,8 +70,9 @@ export class LargeInput {
     if (this.u8.length - this.end < least) {
       if (parser.commandAt > 0) this.dropConsumed();
       // Never more than double what has arrived: a header alone makes nobody allocate its promise.
-      const wanted = Math.max(parser.neededBytes, this.end + least);
-      const capacity = Math.min(wanted, this.end * 2 + least);
+      const double = this.end * 2 + least;
+      const needed = parser.neededBytes;
+      const capacity = needed < this.end + least ? double : Math.min(needed, double);
       if (capacity > this.u8.length && !this.grow(capacity)) return -1;
     }
     return this.u8.length - this.end;

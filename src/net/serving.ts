@@ -391,11 +391,12 @@ export class Serving implements ReplyEdge {
 
   private moveOut(connection: Connection): void {
     const { reply } = this;
-    if (!isMuted(connection.session)) {
-      this.enqueue(connection, this.arena, connection.replyFrom, reply.at);
-      this.checkOutputLimit(connection);
-    }
+    // Of a muted session only what it was told before this command.
+    const end = isMuted(connection.session) ? reply.commandAt : reply.at;
+    this.enqueue(connection, this.arena, connection.replyFrom, end);
+    this.checkOutputLimit(connection);
     reply.at = connection.replyFrom;
+    reply.commandAt = connection.replyFrom;
   }
 
   /** A client that will be closed for its output gets no more of it into memory. */
@@ -628,8 +629,9 @@ export class Serving implements ReplyEdge {
     this.waiting.delete(connection);
     this.postponed.delete(connection);
     this.ready.delete(connection);
-    connection.wire.close(connection, isOrderly);
+    // Forgotten first: once the peer sees the end, nobody lists it any more.
     this.hooks.closed(connection);
+    connection.wire.close(connection, isOrderly);
   }
 }
 

@@ -35,6 +35,8 @@ export class Reply {
   u8: Uint8Array;
   /** Where the next byte goes. */
   at = 0;
+  /** Where the reply of the running command begins, for edges that must leave it out. */
+  commandAt = 0;
   protocol: Protocol = 2;
   edge: ReplyEdge;
 

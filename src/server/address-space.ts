@@ -4,11 +4,12 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * What the process takes beside its partitions, measured with 8 threads and rounded up: code and
- * heaps of Node, and for each thread its heap's reservation, stack and share of what is shared.
+ * What the process takes beside its partitions, measured with 1 to 8 threads and rounded up: half a
+ * gigabyte that V8 reserves for the code of each thread, its heap, its stack, its share of what is
+ * shared. The acceptor is one thread more.
  */
-const PROCESS_BYTES = 384 * 2 ** 20;
-const THREAD_BYTES = 192 * 2 ** 20;
+const PROCESS_BYTES = 256 * 2 ** 20;
+const THREAD_BYTES = 700 * 2 ** 20;
 /** Under strict accounting reservations of heaps do not count, only what may be written. */
 const PROCESS_COMMIT_BYTES = 192 * 2 ** 20;
 const THREAD_COMMIT_BYTES = 64 * 2 ** 20;
@@ -19,11 +20,12 @@ const KB = 1024;
 export function affordableBytes(threadCount: number): number {
   const limit = limitOf(readLines('/proc/self/limits'));
   const taken = kilobytes(readLines('/proc/self/status'), 'VmSize');
-  const underLimit = limit - taken - PROCESS_BYTES - threadCount * THREAD_BYTES;
+  const threads = threadCount + 1;
+  const underLimit = limit - taken - PROCESS_BYTES - threads * THREAD_BYTES;
   if (Number(readLines('/proc/sys/vm/overcommit_memory')) !== STRICT) return underLimit;
   const memory = readLines('/proc/meminfo');
   const left = kilobytes(memory, 'CommitLimit') - kilobytes(memory, 'Committed_AS');
-  return Math.min(underLimit, left - PROCESS_COMMIT_BYTES - threadCount * THREAD_COMMIT_BYTES);
+  return Math.min(underLimit, left - PROCESS_COMMIT_BYTES - threads * THREAD_COMMIT_BYTES);
 }
 
 /** '' where there is no such file: on other systems, and in some containers. */

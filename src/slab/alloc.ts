@@ -237,8 +237,8 @@ export function roundedBytes(bytes: number): number {
 
 /**
  * Can a change that allocates one block of `bytes`, and besides it small blocks and metadata of at
- * most 128 KiB, go through? Call it before the first change. A slab that cannot keep a run of 256 KiB
- * free counts as full.
+ * most 128 KiB, go through? Call it before the first change. A slab that cannot keep a run of 256
+ * KiB free counts as full.
  */
 export function reserve(slab: Slab, bytes: number): boolean {
   const levels = slab.i32[Header.LevelMap]!;
@@ -378,8 +378,8 @@ function takePages(slab: Slab, pages: number): number {
 }
 
 /**
- * Makes the ends of taken pages look taken: they are what a neighbour looks at before it merges. The
- * pages between keep what they were; nobody looks at them.
+ * Makes the ends of taken pages look taken: they are what a neighbour looks at before it merges.
+ * The pages between keep what they were; nobody looks at them.
  */
 function markTaken(slab: Slab, page: number, pages: number): void {
   const { i32 } = slab;
@@ -439,8 +439,8 @@ function headOf(slab: Slab, level: number, bins: number): number {
 function putRun(slab: Slab, page: number, pages: number, isDirty: boolean): void {
   const { i32 } = slab;
   const descriptors = i32[Header.DescriptorsAt]!;
-  // Runs merge only with runs of the same cleanliness: a page that was given back to the system must
-  // not be counted as held. The owner's purge brings the others together.
+  // Runs merge only with runs of the same cleanliness: a page that was given back to the system
+  // must not be counted as held. The owner's purge brings the others together.
   if (isDirty) i32[Header.DirtyPages] = i32[Header.DirtyPages]! + pages;
   if (page > i32[Header.FirstPage]!) {
     const beforeAt = descriptors + (page - 1) * DESCRIPTOR_WORDS;

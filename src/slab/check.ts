@@ -1,5 +1,5 @@
-// Walks a whole slab and asserts that the allocator's pages, bins, lists of spans and counters agree.
-// For tests and integrity checks: it takes as long as the slab has pages.
+// Walks a whole slab and asserts that the allocator's pages, bins, lists of spans and counters
+// agree. For tests and integrity checks: it takes as long as the slab has pages.
 
 import { assert } from '../base/assert.js';
 import {

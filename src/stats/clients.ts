@@ -340,11 +340,20 @@ export class ClientDirectory {
       const slot = this.thread * this.slotsPerThread + local;
       const at = this.wordOf(slot);
       if (this.i32[at + Word.Wish] === 0) continue;
-      // An exchange, because the wisher may replace a wish by another at this moment.
-      const wish = Atomics.exchange(this.i32, at + Word.Wish, 0);
+      const wish = this.takeWish(at);
       const id = this.f64[this.doubleOf(at, Double.Id)]!;
       const isMeant = this.i32[at + Word.IsOpen] === 1 && wish >>> WISH_KIND_BITS === lowBits(id);
       if (isMeant) grant(slot, id, (wish & (2 ** WISH_KIND_BITS - 1)) as Wish);
+    }
+  }
+
+  /** The wish in a slot. One to be closed stays there until `close`: see `isEnding`. */
+  private takeWish(at: number): number {
+    for (;;) {
+      const wish = Atomics.load(this.i32, at + Word.Wish);
+      if (wish !== 0 && wish === this.closeWishOf(at)) return wish;
+      // By compare-and-swap, because the wisher may replace a wish by another at this moment.
+      if (Atomics.compareExchange(this.i32, at + Word.Wish, wish, 0) === wish) return wish;
     }
   }
 
@@ -364,8 +373,7 @@ export class ClientDirectory {
       const isOpen = this.i32[at + Word.IsOpen] === 1;
       if (!isOpen || this.f64[this.doubleOf(at, Double.Id)] !== id) return false;
       // To be closed is more than to be woken.
-      const isClosing = before === ((lowBits(id) << WISH_KIND_BITS) | Wish.Close);
-      if (isClosing) return true;
+      if (before === this.closeWishOf(at)) return true;
       // By compare-and-swap: two threads may wish at once, and neither wish may be lost unseen.
       if (Atomics.compareExchange(this.i32, at + Word.Wish, before, word) === before) break;
     }
@@ -381,13 +389,13 @@ export class ClientDirectory {
     return sum;
   }
 
-  /** The connection in a slot; null when there is none. */
+  /** The connection in a slot; null when there is none, or none but one that was told to close. */
   view(slot: number): ClientView | null {
     const at = this.wordOf(slot);
     for (let attempt = 0; attempt < READ_TRIES; attempt++) {
       const sequence = Atomics.load(this.i32, at + Word.Sequence);
       if ((sequence & 1) !== 0) continue;
-      if (this.i32[at + Word.IsOpen] === 0) return null;
+      if (this.i32[at + Word.IsOpen] === 0 || this.isEnding(at)) return null;
       const view = this.read(slot, at);
       // The same number again: nobody wrote while we read.
       if (Atomics.load(this.i32, at + Word.Sequence) === sequence) return view;
@@ -416,6 +424,20 @@ export class ClientDirectory {
   }
 
   // ---- inside ---------------------------------------------------------------------------------
+
+  /**
+   * Has somebody asked that the connection in this slot be closed? For everybody else it is gone from
+   * then on, whenever its owner gets there: CLIENT KILL twice kills once.
+   */
+  private isEnding(at: number): boolean {
+    return this.i32[at + Word.IsOpen] === 1 && this.i32[at + Word.Wish] === this.closeWishOf(at);
+  }
+
+  /** The wish to close the connection that is in the slot now. */
+  private closeWishOf(at: number): number {
+    const id = this.f64[this.doubleOf(at, Double.Id)]!;
+    return (lowBits(id) << WISH_KIND_BITS) | Wish.Close;
+  }
 
   private read(slot: number, at: number): ClientView {
     const { i32, f64 } = this;

@@ -18,9 +18,10 @@
 //
 //   hash bits:  31 ……… 13  directory (from the top, `depth` of them) │ 12 … 5 tag │ 4 … 0 bucket
 //
-// A bucket that is full links overflow buckets. A segment whose overflow grows while it is more than
-// three quarters full is split in two by the next bit of the hash: about 300 entries are rehashed,
-// which bounds what one command pays for growth. Only the first bucket of a chain carries an epoch.
+// A bucket that is full links overflow buckets. A segment whose overflow grows while it is more
+// than three quarters full is split in two by the next bit of the hash: about 300 entries are
+// rehashed, which bounds what one command pays for growth. Only the first bucket of a chain carries
+// an epoch.
 
 import { assert } from '../base/assert.js';
 import { allocate, type BlockRef, release, reserve } from '../slab/alloc.js';
@@ -70,7 +71,9 @@ const SMALL_DEPTH = 3;
 const MERGE_ENTRIES = 144;
 
 const PREFIX_MASK = (1 << DEPTH_MAX) - 1;
-/** Draws of randomRef before it walks on from where it is: a sparse table is mostly empty buckets. */
+/**
+ * Draws of randomRef before it walks on from where it is: a sparse table is mostly empty buckets.
+ */
 const DRAWS_MAX = 128;
 
 /** Positions of a scan are below this: a bucket number, then a prefix of DEPTH_MAX bits. */
@@ -348,8 +351,8 @@ function splitIfCrowded(slab: Slab, rootAt: number, hash: number, hashOf: HashOf
 let touchedWords = 0;
 
 /**
- * Reads a word of everything that the segment refers to. The reads do not wait for each other, where
- * those of the hashing that follows would: a split of 300 keys takes 50 µs instead of 100.
+ * Reads a word of everything that the segment refers to. The reads do not wait for each other,
+ * where those of the hashing that follows would: a split of 300 keys takes 50 µs instead of 100.
  */
 function touchSegment(slab: Slab, segment: number): number {
   const { i32 } = slab;
@@ -516,8 +519,9 @@ export function shrinkStep(slab: Slab, rootAt: number, place: number): number {
 }
 
 /**
- * Moves all of `upper` into `lower`. False when their epochs differ (a snapshot is walking), or when a
- * chain would need more than its first bucket: merging must not need memory, nobody reserved any.
+ * Moves all of `upper` into `lower`. False when their epochs differ (a snapshot is walking), or
+ * when a chain would need more than its first bucket: merging must not need memory, nobody reserved
+ * any.
  */
 function mergeSegments(slab: Slab, lower: number, upper: number): boolean {
   for (let index = 0; index < BUCKETS_PER_SEGMENT; index++) {
@@ -589,8 +593,9 @@ export function freeTable(slab: Slab, rootAt: number): void {
 }
 
 /**
- * Frees one segment, handing each ref in it to `free`, for tables that nobody uses any more: `place`
- * is where the last call left off, 0 at first. Returns the next place; 0 when the table is gone.
+ * Frees one segment, handing each ref in it to `free`, for tables that nobody uses any more:
+ * `place` is where the last call left off, 0 at first. Returns the next place; 0 when the table is
+ * gone.
  */
 export function freeSegmentStep(
   slab: Slab,
@@ -628,11 +633,11 @@ export function bucketAtPosition(slab: Slab, rootAt: number, position: number): 
 }
 
 /**
- * The position behind `position`, SCAN_END after the last. A scan takes all segments' buckets of one
- * number before those of the next. A segment that splits or merges changes the range of prefixes that
- * it serves, but an entry never changes its bucket's number: so a scan meets every entry that is
- * there from its beginning to its end, and some of them twice. (Segment after segment would miss
- * those of a segment that is merged into one that is half walked.)
+ * The position behind `position`, SCAN_END after the last. A scan takes all segments' buckets of
+ * one number before those of the next. A segment that splits or merges changes the range of
+ * prefixes that it serves, but an entry never changes its bucket's number: so a scan meets every
+ * entry that is there from its beginning to its end, and some of them twice. (Segment after segment
+ * would miss those of a segment that is merged into one that is half walked.)
  */
 export function nextPosition(slab: Slab, rootAt: number, position: number): number {
   const { i32 } = slab;

@@ -1,5 +1,5 @@
-// The keyspace's commands inside one engine: what they leave in the log, what they tell listeners, how
-// scans and draws cover the partitions, what memory they need.
+// The keyspace's commands inside one engine: what they leave in the log, what they tell listeners,
+// how scans and draws cover the partitions, what memory they need.
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';

@@ -28,7 +28,8 @@ describe('CONFIG', () => {
     expect(door.asked).toEqual([]);
     expect(engine.run('CONFIG', 'GET', 'hz')).toBe('*2\r\n$2\r\nhz\r\n$2\r\n10\r\n');
     expect(engine.run('CONFIG', 'SET', 'hz', '50', 'maxmemory', '1mb')).toBe('+OK\r\n');
-    expect(door.asked).toEqual(['publishConfig']);
+    expect(door.asked[0]).toBe('publishConfig');
+    expect(door.asked.slice(1)).toEqual([expect.stringMatching(/'hz' has no effect/)]);
     expect(engine.run('CONFIG', 'GET', 'HZ', 'maxmem?ry')).toBe(
       '*4\r\n$2\r\nHZ\r\n$2\r\n50\r\n$9\r\nmaxmemory\r\n$7\r\n1048576\r\n',
     );

@@ -1,4 +1,5 @@
-// The expiry index against a Map of times: nobody goes early, nobody stays long, no step does too much.
+// The expiry index against a Map of times: nobody goes early, nobody stays long, no step does too
+// much.
 
 import { describe, expect, it } from 'vitest';
 import { expireStep } from '../../src/keyspace/upkeep.js';

@@ -1,4 +1,5 @@
-// A partition against Maps: every door, all databases, strings of every encoding, and upkeep between.
+// A partition against Maps: every door, all databases, strings of every encoding, and upkeep
+// between.
 
 import { describe, expect, it } from 'vitest';
 import { copyEntry, copyReserve, renameEntry, renameReserve } from '../../src/keyspace/copy.js';

@@ -21,6 +21,8 @@ describe.each(SHAPES)('$transport transport, $threads workers', (shape) => {
   afterAll(() => server.stop());
   beforeEach(async () => {
     clients = await Promise.all(Array.from({ length: CLIENTS }, () => server.connect()));
+    // Connected is not yet accepted: who has an answer is.
+    await Promise.all(clients.map((client) => client.command('PING')));
     await clients[0]!.command('FLUSHALL');
     return () => {
       for (const client of clients) client.close();

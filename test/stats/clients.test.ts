@@ -155,6 +155,21 @@ describe('a wish', () => {
     expect(other.wish(slot, 5, Wish.Close)).toBe(false);
   });
 
+  it('to close hides the connection from everybody, before and after its owner has seen it', () => {
+    const [own, other] = directories(2) as [ClientDirectory, ClientDirectory];
+    const slot = own.open(facts(5));
+    other.wish(slot, 5, Wish.Close);
+    expect(other.find(5)).toBeNull();
+    own.takeWishes(() => {});
+    expect(other.find(5)).toBeNull();
+    expect(other.views()).toEqual([]);
+
+    own.close(slot);
+    own.open(facts(6));
+
+    expect(other.views().map((view) => view.id)).toEqual([6]);
+  });
+
   it('to close is not replaced by one to wake', () => {
     const [own, other] = directories(2) as [ClientDirectory, ClientDirectory];
     const slot = own.open(facts(5));

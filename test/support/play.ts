@@ -86,9 +86,9 @@ abstract class Place {
     if (known !== undefined) return known;
     const client = await this.open({ delivery: 'whole' } as Way);
     // An unknown command says so whatever its arguments are.
-    const reply = await client.command(name);
+    const reply = await client.command(...name.split('|'));
     client.close();
-    const isKnown = !(reply.type === 'error' && reply.value.startsWith('ERR unknown command'));
+    const isKnown = !(reply.type === 'error' && /^ERR unknown (sub)?command/.test(reply.value));
     this.known.set(name, isKnown);
     return isKnown;
   }

@@ -2,7 +2,7 @@
 //
 //   # a comment
 //   new SET stores a value [options]    starts a section: fresh connections, FLUSHALL
-//   requires RPUSH SADD                 skips the section while the server lacks a command
+//   requires RPUSH MEMORY|PURGE         skips the section while the server lacks a command
 //   > SET key value EX 10               a command, quoted as in redis-cli
 //   OK                                  its reply (pattern.ts says what can stand here)
 //   a> GET key                          the same on a connection named a

@@ -1,5 +1,5 @@
-// Times to live. All times are int64 milliseconds since 1970; numbers carry them where they are exact,
-// BigInts in the slow cases beyond 2^53.
+// Times to live. All times are int64 milliseconds since 1970; numbers carry them where they are
+// exact, BigInts in the slow cases beyond 2^53.
 
 import {
   bigIntOfSlowly,

@@ -1,5 +1,5 @@
-// Walking all keys of a database: KEYS, SCAN and RANDOMKEY. They visit one partition at a time, so that
-// no lock is held for longer than one partition takes.
+// Walking all keys of a database: KEYS, SCAN and RANDOMKEY. They visit one partition at a time, so
+// that no lock is held for longer than one partition takes.
 
 import { cursor64, parseCursor } from '../../base/ascii.js';
 import { matchesGlob } from '../../base/glob.js';
