@@ -46,6 +46,8 @@ export interface ServerDoor {
   setActiveExpire(isOn: boolean): void;
   /** A line for the server's log. */
   log(level: 'debug' | 'verbose' | 'notice' | 'warning', line: string): void;
+  /** The wall clock in microseconds since 1970, read now. */
+  nowUs(): number;
   /** used_memory of all partitions and of what stands beside them, bytes. */
   usedMemory(): number;
 }

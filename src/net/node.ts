@@ -174,14 +174,17 @@ export class NodeTransport implements Wire {
   send(connection: Connection, u8: Uint8Array, start: number, end: number): number {
     const socket = connection.socket as Socket;
     if (socket.destroyed) return -1;
-    const room = SOCKET_BYTES_MAX - socket.writableLength;
-    if (room <= 0) return 0;
-    const bytes = Math.min(room, end - start);
-    // The socket keeps what it is given until it is sent: a copy, because the arena is used again.
-    const copy = Buffer.allocUnsafe(bytes);
-    copy.set(u8.subarray(start, start + bytes));
-    socket.write(copy);
-    return bytes;
+    let at = start;
+    // On as long as the system takes it at once: no 'drain' is told of such writes.
+    while (at < end && socket.writableLength < SOCKET_BYTES_MAX) {
+      const bytes = Math.min(SOCKET_BYTES_MAX - socket.writableLength, end - at);
+      // The socket keeps what it is given until it is sent: a copy, because the arena is used again.
+      const copy = Buffer.allocUnsafe(bytes);
+      copy.set(u8.subarray(at, at + bytes));
+      socket.write(copy);
+      at += bytes;
+    }
+    return at - start;
   }
 
   want(connection: Connection, reads: boolean, _writes: boolean): void {

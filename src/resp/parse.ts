@@ -138,7 +138,7 @@ export class Parser {
     while (left > 0) {
       let length = this.bulkBytes;
       if (length === -1) {
-        // $<length>CRLF, where one or two digits are the rule.
+        // $<length>CRLF, where one or two digits are the rule; no limit is below 100.
         if (at + 5 <= end && u8[at] === DOLLAR) {
           const first = u8[at + 1]! - ZERO;
           const second = u8[at + 2]!;

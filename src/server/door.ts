@@ -139,6 +139,11 @@ export class Door implements ServerDoor {
     this.executor.log.write(level, line);
   }
 
+  nowUs(): number {
+    const { clock } = this.executor;
+    return Math.floor(clock.wallAt(clock.monotonicMs()) * 1000);
+  }
+
   usedMemory(): number {
     return this.executor.usedMemory();
   }

@@ -54,7 +54,7 @@ export const target: FuzzTarget = {
   stepsPerRun: 3000,
   run({ steps, random, note }) {
     for (let step = 0; step < steps; step++) {
-      const limits = { bulkBytesMax: random.pick([10, 100, 20_000, 512 * 1024 * 1024]) };
+      const limits = { bulkBytesMax: random.pick([100, 20_000, 512 * 1024 * 1024]) };
       const isStranger = random.chance(0.3);
       const sent = drawCommands(random);
       const intact = Buffer.from(

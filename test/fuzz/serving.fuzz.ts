@@ -13,7 +13,8 @@ const PARTITION_BYTES = 16 * 1024 * 1024;
 const LARGE_BYTES = 150_000;
 /** Held back at 16 MiB of output; a megabyte and a reply may come on top. */
 const OUTPUT_BYTES_MAX = (16 + 1) * 1024 * 1024 + LARGE_BYTES;
-/** What the server keeps of input that has to wait: what was sent, in a buffer twice its size. */
+const PIECE_BYTES = [1, 7, 100, 5000, 100_000, 10_000_000];
+const PIECES_MAX = 1000;
 const COMMANDS_MAX = 60;
 
 export const target: FuzzTarget = {
@@ -74,16 +75,16 @@ function playTogether(
   random: Random,
 ): string[] {
   const server = new InProcessServer({ partitions, partitionBytes: PARTITION_BYTES });
-  const peers = dialogues.map((dialogue) => ({
-    peer: new Peer(server),
-    rest: Buffer.concat(dialogue.map(encoded)),
-    pieceMax: random.pick([1, 7, 100, 5000, 100_000, 10_000_000]),
-    takes: random.pick(['all', 'little', 'nothing']),
-  }));
+  const peers = dialogues.map((dialogue) => {
+    const rest = Buffer.concat(dialogue.map(encoded));
+    const pieceMax = Math.max(rest.length / PIECES_MAX, random.pick(PIECE_BYTES));
+    const takes = random.pick(['all', 'little', 'nothing']);
+    return { peer: new Peer(server), rest, pieceMax, takes };
+  });
   for (const { peer, takes } of peers) if (takes !== 'all') peer.session.takes(0);
   for (let open = peers; open.length > 0; open = open.filter(({ rest }) => rest.length > 0)) {
     const one = random.pick(open);
-    const bytes = Math.min(one.rest.length, random.between(1, one.pieceMax));
+    const bytes = Math.min(one.rest.length, random.between(1, Math.ceil(one.pieceMax)));
     const piece = one.rest.subarray(0, bytes);
     one.rest = one.rest.subarray(bytes);
     if (!one.peer.isClosed) one.peer.session.feed(piece);

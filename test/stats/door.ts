@@ -109,5 +109,6 @@ function listener(asked: string[], config: Config): Partial<ServerDoor> {
     setActiveExpire: (isOn) => asked.push(`setActiveExpire ${isOn}`),
     log: (level, line) => asked.push(`${level}: ${line}`),
     usedMemory: () => 1_500_000,
+    nowUs: () => 1_700_000_000_000_000,
   };
 }

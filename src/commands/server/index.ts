@@ -23,7 +23,7 @@ const NOTHING_TO_SAVE = new Refusal(
   'ERR There is nothing to save: this server does not keep its data on disk yet',
 );
 
-const US_PER_MS = 1000;
+const US_PER_SECOND = 1_000_000;
 
 const time = sessionCommand({
   name: 'time',
@@ -34,10 +34,12 @@ const time = sessionCommand({
   cost: 'O(1)',
   flags: Flag.Loading | Flag.Stale | Flag.Fast,
   tips: ['nondeterministic_output'],
-  run({ nowMs, reply }) {
+  run({ reply, server }) {
+    const nowUs = server.nowUs();
+
     reply.array(2);
-    reply.bulkInteger(Math.floor(nowMs / 1000));
-    reply.bulkInteger((nowMs % 1000) * US_PER_MS);
+    reply.bulkInteger(Math.floor(nowUs / US_PER_SECOND));
+    reply.bulkInteger(nowUs % US_PER_SECOND);
   },
 });
 
