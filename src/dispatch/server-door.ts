@@ -28,8 +28,8 @@ export interface ServerDoor {
   /** This thread's number among those that execute commands. */
   readonly threadIndex: number;
   /**
-   * CONFIG SET name value [name value ...], on top of what all threads have set before: all of it or
-   * nothing, and seen by every command that arrives at any thread after the reply.
+   * CONFIG SET name value [name value ...], on top of what all threads have set before: all of it
+   * or nothing, and seen by every command that arrives at any thread after the reply.
    */
   changeConfig(pairs: readonly string[], asker: Asker): Change;
   /** Ends the process in order. Returns at once; false when it cannot. */

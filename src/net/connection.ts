@@ -138,13 +138,7 @@ export class Connection {
   /** Only when a transport keeps something of its own beside: a node:net socket. */
   socket: unknown = null;
 
-  constructor(
-    fd: number,
-    generation: number,
-    session: Session,
-    wire: Wire,
-    nowMs: number,
-  ) {
+  constructor(fd: number, generation: number, session: Session, wire: Wire, nowMs: number) {
     this.fd = fd;
     this.generation = generation;
     this.session = session;

@@ -1,7 +1,8 @@
 // Listening sockets of the native transport, and what a fresh connection is told before it becomes
 // one: too many of them, or protected mode.
 
-import { connect } from 'node:net';
+import { lookup } from 'node:dns/promises';
+import { connect, isIP } from 'node:net';
 import {
   accept,
   addressOf,
@@ -38,7 +39,28 @@ export interface ListenPlan {
   readonly unixSocket: string;
 }
 
-/** Does somebody answer at this unix socket? Otherwise it was left behind by a server that is gone. */
+/** The plan with addresses for names: what binds knows addresses only. */
+export async function resolvePlan(plan: ListenPlan): Promise<ListenPlan> {
+  return { ...plan, bind: await Promise.all(plan.bind.map(resolveEntry)) };
+}
+
+async function resolveEntry(entry: string): Promise<string> {
+  const mark = entry.startsWith('-') ? '-' : '';
+  const name = entry.slice(mark.length);
+  if (name === '*' || name === '::*' || isIP(name) !== 0) return entry;
+  try {
+    const { address } = await lookup(name, { family: 4 });
+    return mark + address;
+  } catch {
+    // Binding tells which entry it was.
+    return entry;
+  }
+}
+
+/**
+ * Does somebody answer at this unix socket? Otherwise it was left behind by a server that is
+ * gone.
+ */
 export function isAnswered(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ path });
@@ -71,11 +93,7 @@ export function openListeners(plan: ListenPlan, warn: (line: string) => void): L
   }
 }
 
-function openTcp(
-  entry: string,
-  plan: ListenPlan,
-  warn: (line: string) => void,
-): Listener | null {
+function openTcp(entry: string, plan: ListenPlan, warn: (line: string) => void): Listener | null {
   const isOptional = entry.startsWith('-');
   const named = isOptional ? entry.slice(1) : entry;
   const host = named === '*' ? '0.0.0.0' : named === '::*' ? '::' : named;
@@ -90,8 +108,7 @@ function openTcp(
   if (result >= 0) return { fd, isUnix: false, name };
   if (fd >= 0) close(fd);
   warn(`Could not create server TCP listening socket ${name}: ${errnoText(result)}`);
-  const isAbsent =
-    result === -Errno.AddressNotAvailable || result === -NO_SUCH_FAMILY;
+  const isAbsent = result === -Errno.AddressNotAvailable || result === -NO_SUCH_FAMILY;
   if (isOptional && isAbsent) return null;
   throw new Error(`Failed listening on port ${plan.port} (tcp), aborting.`);
 }

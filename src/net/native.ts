@@ -1,6 +1,6 @@
 // The native transport: raw sockets and epoll through libc, on Linux. One of these per worker; the
-// acceptor (acceptor.ts) hands it descriptors. Level-triggered, one recv per readable connection and
-// turn: a connection with much to say comes again next turn, after the others.
+// acceptor (acceptor.ts) hands it descriptors. Level-triggered, one recv per readable connection
+// and turn: a connection with much to say comes again next turn, after the others.
 //
 //   input arena │ headroom: unfinished command, copied up to the mark │ what recv has brought │
 //               └──────────────────────────────── mark ───────────────┘
@@ -58,7 +58,10 @@ export class NativeTransport implements Wire {
     if (added < 0) throw new Error(`The doorbell cannot be watched: ${errnoText(added)}`);
   }
 
-  /** Takes over a connected descriptor. Null, and the descriptor closed, if it cannot be watched. */
+  /**
+   * Takes over a connected descriptor. Null, and the descriptor closed, if it cannot be
+   * watched.
+   */
   open(fd: number, session: Session, nowMs: number): Connection | null {
     const generation = this.nextGeneration;
     this.nextGeneration = (generation + 1) & GENERATION_MASK;

@@ -52,7 +52,8 @@ export class NodeTransport implements Wire {
         const fd = await this.listenOn(where, entry.startsWith('-'));
         if (fd !== null) fds.push(fd);
       }
-      if (fds.length === 0) throw new Error(`Failed listening on port ${plan.port} (tcp), aborting.`);
+      if (fds.length === 0)
+        throw new Error(`Failed listening on port ${plan.port} (tcp), aborting.`);
     }
     if (plan.unixSocket !== '') {
       const fd = await this.listenOn({ path: plan.unixSocket, backlog }, false);
@@ -178,7 +179,8 @@ export class NodeTransport implements Wire {
     // On as long as the system takes it at once: no 'drain' is told of such writes.
     while (at < end && socket.writableLength < SOCKET_BYTES_MAX) {
       const bytes = Math.min(SOCKET_BYTES_MAX - socket.writableLength, end - at);
-      // The socket keeps what it is given until it is sent: a copy, because the arena is used again.
+      // The socket keeps what it is given until it is sent: a copy, because the arena is used
+      // again.
       const copy = Buffer.allocUnsafe(bytes);
       copy.set(u8.subarray(at, at + bytes));
       socket.write(copy);

@@ -1,18 +1,18 @@
-// What a thread does with its connections, whatever carries their bytes: parse, run, reply. Replies of
-// a turn stand in one arena and leave at the end of the turn, one send per connection, after the log
-// has what they promise (beforeReplies).
+// What a thread does with its connections, whatever carries their bytes: parse, run, reply. Replies
+// of a turn stand in one arena and leave at the end of the turn, one send per connection, after the
+// log has what they promise (beforeReplies).
 //
-// Output has three tiers: the arena, a send, and what the peer does not take is queued. A queue over
-// its limit closes the connection (client-output-buffer-limit); without a limit the connection's
-// commands wait until the peer has read. Nobody else notices either.
+// Output has three tiers: the arena, a send, and what the peer does not take is queued. A queue
+// over its limit closes the connection (client-output-buffer-limit); without a limit the
+// connection's commands wait until the peer has read. Nobody else notices either.
 //
-// Input is read as long as the connection lives. What may not run yet (the session waits, clients are
-// paused, the peer is held back) is kept, up to client-query-buffer-limit: so the peer's leaving is
-// noticed, and a peer that sends all its commands before it reads is not stuck.
+// Input is read as long as the connection lives. What may not run yet (the session waits, clients
+// are paused, the peer is held back) is kept, up to client-query-buffer-limit: so the peer's
+// leaving is noticed, and a peer that sends all its commands before it reads is not stuck.
 
 import { assert } from '../base/assert.js';
 import { Slices } from '../base/slices.js';
-import { Batch, BATCH_COMMANDS } from '../dispatch/batch.js';
+import { BATCH_COMMANDS, Batch } from '../dispatch/batch.js';
 import type { Command } from '../dispatch/command.js';
 import { Gate } from '../dispatch/gates.js';
 import { Outcome, type Runner } from '../dispatch/run.js';
@@ -135,8 +135,8 @@ export class Serving implements ReplyEdge {
   }
 
   /**
-   * Where more input goes when the connection has a large buffer, or may not run commands; with room
-   * for `least` bytes. Null when there is no memory, and the connection closed.
+   * Where more input goes when the connection has a large buffer, or may not run commands; with
+   * room for `least` bytes. Null when there is no memory, and the connection closed.
    */
   largeInputOf(connection: Connection, least: number): LargeInput | null {
     const { kept } = connection;
@@ -265,7 +265,8 @@ export class Serving implements ReplyEdge {
       this.serveBatches(connection, parser);
       return;
     }
-    // One by one: a stranger's limits end with its AUTH, and large input keeps its parser's progress.
+    // One by one: a stranger's limits end with its AUTH, and large input keeps its parser's
+    // progress.
     const { args } = parser;
     let helpingEnd = parser.at + HELPING_BYTES;
     while (session.closing === Closing.No && session.wait === null) {

@@ -2,7 +2,7 @@
 // worker with the fewest.
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { sleep, SystemClock } from '../base/clock.js';
+import { SystemClock, sleep } from '../base/clock.js';
 import {
   close,
   Epoll,

@@ -1,5 +1,6 @@
-// How much address space the system gives this process, where it gives less than everything: a limit
-// (ulimit -v), or strict accounting (vm.overcommit_memory=2), where what is reserved counts as used.
+// How much address space the system gives this process, where it gives less than everything: a
+// limit (ulimit -v), or strict accounting (vm.overcommit_memory=2), where what is reserved counts
+// as used.
 
 import { readFileSync } from 'node:fs';
 
@@ -16,20 +17,23 @@ const THREAD_COMMIT_BYTES = 64 * 2 ** 20;
 const STRICT = 2;
 const KB = 1024;
 
-/** Bytes that may be reserved for partitions when `threadCount` threads are still to start. */
-export function affordableBytes(threadCount: number): number {
-  const limit = limitOf(readLines('/proc/self/limits'));
-  const taken = kilobytes(readLines('/proc/self/status'), 'VmSize');
+/**
+ * Bytes that may be reserved for partitions when `threadCount` threads are still to start. `read`
+ * gives the text of a file of /proc.
+ */
+export function affordableBytes(threadCount: number, read = readFile): number {
+  const limit = limitOf(read('/proc/self/limits'));
+  const taken = kilobytes(read('/proc/self/status'), 'VmSize');
   const threads = threadCount + 1;
   const underLimit = limit - taken - PROCESS_BYTES - threads * THREAD_BYTES;
-  if (Number(readLines('/proc/sys/vm/overcommit_memory')) !== STRICT) return underLimit;
-  const memory = readLines('/proc/meminfo');
+  if (Number(read('/proc/sys/vm/overcommit_memory')) !== STRICT) return underLimit;
+  const memory = read('/proc/meminfo');
   const left = kilobytes(memory, 'CommitLimit') - kilobytes(memory, 'Committed_AS');
   return Math.min(underLimit, left - PROCESS_COMMIT_BYTES - threads * THREAD_COMMIT_BYTES);
 }
 
 /** '' where there is no such file: on other systems, and in some containers. */
-function readLines(path: string): string {
+function readFile(path: string): string {
   try {
     return readFileSync(path, 'latin1');
   } catch {

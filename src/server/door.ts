@@ -9,12 +9,12 @@ import type { CommandTable } from '../dispatch/table.js';
 import { PauseMode } from '../mesh/control.js';
 import { MessageKind } from '../mesh/post.js';
 import type { Connection } from '../net/connection.js';
+import { holderOf, labelHold, releaseLock, takeLock } from '../slab/lock.js';
+import { Header } from '../slab/slab.js';
 import { type ClientDirectory, Wish } from '../stats/clients.js';
 import type { CommandStats } from '../stats/commands.js';
 import type { ServerStats } from '../stats/server.js';
 import type { Slowlog } from '../stats/slowlog.js';
-import { holderOf, labelHold, releaseLock, takeLock } from '../slab/lock.js';
-import { Header } from '../slab/slab.js';
 import { type Executor, SLEEPING } from './executor.js';
 import type { LogLevel } from './log-file.js';
 

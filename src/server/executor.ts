@@ -168,8 +168,8 @@ export class Executor {
   // ---- what a turn begins with ----------------------------------------------------------------
 
   /**
-   * Looks at what other threads have changed: configuration, gates, wishes. Serves whom that lets go
-   * on, so it is not to be called from a command (see lookLater).
+   * Looks at what other threads have changed: configuration, gates, wishes. Serves whom that lets
+   * go on, so it is not to be called from a command (see lookLater).
    */
   lookAround(): void {
     this.isLookDue = false;

@@ -27,7 +27,10 @@ export class LogFile {
   private path = '';
   private rank = RANKS.notice;
 
-  /** Chooses file and level; an empty path is standard output. Throws if the file cannot be opened. */
+  /**
+   * Chooses file and level; an empty path is standard output. Throws if the file cannot be
+   * opened.
+   */
   configure(path: string, level: string): void {
     this.rank = RANKS[level as LogLevel | 'nothing'] ?? RANKS.notice;
     if (path === this.path) return;

@@ -11,22 +11,22 @@ import { SystemClock } from '../base/clock.js';
 import { addressOf, isLibcAvailable, madviseNoHugePage, setrlimitNoFile } from '../base/libc.js';
 import { allCommands } from '../commands/index.js';
 import { HELP_TEXT, parseCommandLine, versionText } from '../config/command-line.js';
-import { Config } from '../config/config.js';
+import type { Config } from '../config/config.js';
 import { ConfigError } from '../config/config-error.js';
 import { readStandardInput } from '../config/files.js';
 import { loadConfig } from '../config/load.js';
 import { CommandTable } from '../dispatch/table.js';
 import { ControlBlock } from '../mesh/control.js';
-import { MessageKind, type MessageHandlers, Post } from '../mesh/post.js';
-import { type Listener, openListeners } from '../net/listen.js';
-import { locksHeld } from '../slab/lock.js';
+import { type MessageHandlers, MessageKind, Post } from '../mesh/post.js';
+import { type Listener, openListeners, resolvePlan } from '../net/listen.js';
 import { PAGE_BYTES } from '../slab/alloc.js';
+import { locksHeld } from '../slab/lock.js';
 import { type Slab, usedBytesOf } from '../slab/slab.js';
 import { CommandStats } from '../stats/commands.js';
 import { ServerStats } from '../stats/server.js';
 import type { AcceptorStart } from './acceptor.js';
+import { listenPlan } from './listen-plan.js';
 import { LogFile } from './log-file.js';
-import { listenPlan, resolvePlan } from './listen-plan.js';
 import { attachSlabs, createShape, type ProcessShape, reserveSlabs, statThreads } from './shape.js';
 import { clearUnixSocket, permitUnixSocket, removeFile } from './unix-socket.js';
 import { FLAGSTONE_VERSION, REDIS_VERSION } from './version.js';
@@ -38,16 +38,17 @@ const CRON_MS = 100;
 /** Room in the client directory, address space only, beyond which maxclients needs a restart. */
 const CLIENTS_MAX = 32_768;
 /**
- * Garbage of a worker is little and dies at once: a nursery of Node's usual 48 MB would only be memory
- * that the process holds beside the data.
+ * Garbage of a worker is little and dies at once: a nursery of Node's usual 48 MB would only be
+ * memory that the process holds beside the data.
  */
 const YOUNG_GENERATION_MB = 6;
 /**
- * V8 stops inlining into a function once so many bytes of bytecode have gone in (920 by default). The
- * road of a command is a chain of small accessors and wants more: 12 % less CPU per command, see
- * docs/performance.md. Must be set before the threads start.
+ * V8 stops inlining into a function once so many bytes of bytecode have gone in (920 by default).
+ * The road of a command is a chain of small accessors and wants more: 12 % less CPU per command,
+ * see docs/performance.md. Must be set before the threads start.
  */
-const INLINING_FLAGS = '--max-inlined-bytecode-size-cumulative=4000 --max-inlined-bytecode-size=800';
+const INLINING_FLAGS =
+  '--max-inlined-bytecode-size-cumulative=4000 --max-inlined-bytecode-size=800';
 
 interface Started {
   readonly shape: ProcessShape;
@@ -91,7 +92,9 @@ function enterDirectory(config: Config): void {
     process.chdir(directory);
     accessSync('.', constants.W_OK);
   } catch (error) {
-    throw new Error(`The data directory '${directory}' cannot be used: ${(error as Error).message}`);
+    throw new Error(
+      `The data directory '${directory}' cannot be used: ${(error as Error).message}`,
+    );
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { CLOCK_DOUBLES } from '../base/clock.js';
 import { drawHashKey } from '../base/hash.js';
+import type { ServerFacts } from '../dispatch/server-door.js';
 import { Lookup } from '../keyspace/keyspace.js';
 import { type BoardShape, createBoard } from '../mesh/board.js';
 import { createControl } from '../mesh/control.js';
@@ -13,7 +14,6 @@ import { ClientDirectory } from '../stats/clients.js';
 import { CommandStats } from '../stats/commands.js';
 import { ServerStats } from '../stats/server.js';
 import { Slowlog } from '../stats/slowlog.js';
-import type { ServerFacts } from '../dispatch/server-door.js';
 import { affordableBytes } from './address-space.js';
 
 export interface ProcessShape {
@@ -108,8 +108,9 @@ const SLOWLOG_ENTRIES_MAX = 1024;
 const PARTITION_BYTES_MIN = 2 ** 20;
 
 /**
- * Reserves `count` slabs of `bytes` each, or of less where the machine does not give so much address
- * space beside what `threadCount` threads will take. Throws when not even a megabyte each is had.
+ * Reserves `count` slabs of `bytes` each, or of less where the machine does not give so much
+ * address space beside what `threadCount` threads will take. Throws when not even a megabyte each
+ * is had.
  */
 export function reserveSlabs(
   count: number,
@@ -118,13 +119,17 @@ export function reserveSlabs(
   warn: (line: string) => void,
 ): SharedArrayBuffer[] {
   const affordable = Math.min(bytes, affordableBytes(threadCount) / count - PAGE_BYTES);
-  for (let size = wholePages(affordable); size >= PARTITION_BYTES_MIN; size = wholePages(size / 2)) {
+  for (
+    let size = wholePages(affordable);
+    size >= PARTITION_BYTES_MIN;
+    size = wholePages(size / 2)
+  ) {
     const slabs = tryReserve(count, size);
     if (slabs === null) continue;
     if (size < wholePages(bytes)) {
       warn(
-        `The system does not reserve ${count} partitions of ${bytes} bytes; each has ${size} bytes ` +
-          'instead. Raise "ulimit -v" or set vm.overcommit_memory to 0 or 1, or give ' +
+        `The system does not reserve ${count} partitions of ${bytes} bytes; each has ${size} ` +
+          'bytes instead. Raise "ulimit -v" or set vm.overcommit_memory to 0 or 1, or give ' +
           '--partition-size and --partitions to choose yourself.',
       );
     }

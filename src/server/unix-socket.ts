@@ -3,7 +3,10 @@
 import { chmodSync, lstatSync, type Stats, unlinkSync } from 'node:fs';
 import { isAnswered } from '../net/listen.js';
 
-/** Makes room at `path`: removes what a killed server left, and refuses what is not ours to remove. */
+/**
+ * Makes room at `path`: removes what a killed server left, and refuses what is not ours to
+ * remove.
+ */
 export async function clearUnixSocket(path: string): Promise<void> {
   if (path === '') return;
   let found: Stats;

@@ -1,11 +1,12 @@
-// When and how long a worker tends its partitions: expiry, shrinking tables, freeing what was detached,
-// giving pages back, closing idle connections. How is keyspace/upkeep.ts' business. Each step takes
-// one partition's lock for some ten microseconds; together they may use a part of each interval.
+// When and how long a worker tends its partitions: expiry, shrinking tables, freeing what was
+// detached, giving pages back, closing idle connections. How is keyspace/upkeep.ts' business. Each
+// step takes one partition's lock for some ten microseconds; together they may use a part of each
+// interval.
 
 import { addressOf, getTid, madviseDontNeed } from '../base/libc.js';
 import { type UpkeepStep, upkeepStep } from '../keyspace/upkeep.js';
+import { holderOf, releaseLock, takeLock, tryLock } from '../slab/lock.js';
 import { Header } from '../slab/slab.js';
-import { holderOf, releaseLock, tryLock, takeLock } from '../slab/lock.js';
 import { Counter } from '../stats/server.js';
 import type { Executor } from './executor.js';
 import { threadTime } from './thread-time.js';

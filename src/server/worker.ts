@@ -1,19 +1,19 @@
-// A worker thread: its connections, its share of the partitions' upkeep. With the native transport it
-// blocks in epoll_wait and gives Node's own loop a turn now and then; with the node transport it lives
-// on Node's loop.
+// A worker thread: its connections, its share of the partitions' upkeep. With the native transport
+// it blocks in epoll_wait and gives Node's own loop a turn now and then; with the node transport it
+// lives on Node's loop.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { peerName, localName, close } from '../base/libc.js';
-import { MessageKind, type MessageHandlers } from '../mesh/post.js';
+import { close, localName, peerName } from '../base/libc.js';
+import { type MessageHandlers, MessageKind } from '../mesh/post.js';
 import { isLocalPeer } from '../net/listen.js';
 import { NativeTransport } from '../net/native.js';
 import { NodeTransport } from '../net/node.js';
 import { Counter } from '../stats/server.js';
 import { Executor } from './executor.js';
+import { listenPlan } from './listen-plan.js';
 import { LogFile } from './log-file.js';
 import type { ProcessShape } from './shape.js';
-import { listenPlan } from './listen-plan.js';
 import { permitUnixSocket } from './unix-socket.js';
 import { Upkeep } from './upkeep.js';
 
@@ -30,9 +30,7 @@ export interface WorkerStart {
 }
 
 /** What the first worker of the node transport tells the main thread. */
-export type Listening =
-  | { readonly fds: readonly number[] }
-  | { readonly failure: string };
+export type Listening = { readonly fds: readonly number[] } | { readonly failure: string };
 
 async function main(): Promise<void> {
   const { shape, thread, listeningFds } = workerData as WorkerStart;
@@ -126,7 +124,8 @@ async function runNode(
       executor.lookAround();
     },
     isRefused: (address) => refusalFor(executor, address),
-    failed: (error) => executor.log.write('warning', `Accepting client connection: ${error.message}`),
+    failed: (error) =>
+      executor.log.write('warning', `Accepting client connection: ${error.message}`),
     counted: (change) => control.addConnections(executor.thread, change),
     keepAliveSeconds: () => executor.config.number('tcp-keepalive'),
     unixPath: () => `${executor.config.text('unixsocket')}:0`,

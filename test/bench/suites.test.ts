@@ -114,7 +114,8 @@ describe('the runner of floors', () => {
     expect(calls).toBeGreaterThan(1);
     const { ns, hash } = table.rows[0]!.figures;
     expect(ns).toBeGreaterThan(1999);
-    expect(ns).toBeLessThan(4000);
+    // A busy machine makes it longer; undivided it would be a million.
+    expect(ns).toBeLessThan(20_000);
     expect(hash).toMatch(/^[0-9a-f]{8}$/);
   });
 

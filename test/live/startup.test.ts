@@ -14,8 +14,8 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { commandOf, connect, freePort, type Server, startServer } from '../support/server.js';
 import { printReply, textOf } from '../support/resp.js';
+import { commandOf, connect, freePort, type Server, startServer } from '../support/server.js';
 
 const END_MS_MAX = 10_000;
 const IS_LINUX = process.platform === 'linux';
@@ -93,9 +93,15 @@ const TRANSPORTS = ['native', 'node'] as const;
 describe('what it says and leaves', () => {
   it('prints its version and its help', async () => {
     for (const word of ['--version', '-v']) {
-      expect(await run([word])).toMatchObject({ code: 0, text: expect.stringMatching(/v=7\.2\.6/) });
+      expect(await run([word])).toMatchObject({
+        code: 0,
+        text: expect.stringMatching(/v=7\.2\.6/),
+      });
     }
-    expect(await run(['--help'])).toMatchObject({ code: 0, text: expect.stringContaining('Usage') });
+    expect(await run(['--help'])).toMatchObject({
+      code: 0,
+      text: expect.stringContaining('Usage'),
+    });
   });
 
   it.each([
@@ -287,7 +293,9 @@ describe('on a small machine', () => {
     expect(await answers(port)).toBe(true);
     const client = await connect(port);
     for (let index = 0; index < 100; index++) {
-      expect(printReply(await client.command('SET', `key:${index}`, 'x'.repeat(100_000)))).toBe('+OK');
+      expect(printReply(await client.command('SET', `key:${index}`, 'x'.repeat(100_000)))).toBe(
+        '+OK',
+      );
     }
     client.close();
     child.kill('SIGTERM');

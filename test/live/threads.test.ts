@@ -1,8 +1,8 @@
 // What one connection says reaches the connections of all threads: configuration, pauses, kills.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Client, type Server, startServer } from '../support/server.js';
 import { printReply, textOf } from '../support/resp.js';
+import { type Client, type Server, startServer } from '../support/server.js';
 
 const CLIENTS = 12;
 const SHAPES = [
@@ -108,7 +108,9 @@ describe.each(SHAPES)('$transport transport, $threads workers', (shape) => {
       written++;
     });
     // Each connection of each worker reads on: what stands before its own writes.
-    const reads = await Promise.all(clients.slice(7).map((client) => client.command('GET', 'count')));
+    const reads = await Promise.all(
+      clients.slice(7).map((client) => client.command('GET', 'count')),
+    );
     expect(reads.map((reply) => reply.value)).toEqual(reads.map(() => null));
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(written).toBe(0);
@@ -145,7 +147,14 @@ describe.each(SHAPES)('$transport transport, $threads workers', (shape) => {
   });
 
   it('loses none of several changes made at the same moment', async () => {
-    const names = ['timeout', 'slowlog-max-len', 'tcp-keepalive', 'hz', 'maxclients', 'lfu-log-factor'];
+    const names = [
+      'timeout',
+      'slowlog-max-len',
+      'tcp-keepalive',
+      'hz',
+      'maxclients',
+      'lfu-log-factor',
+    ];
     for (let round = 1; round <= 15; round++) {
       const values = names.map((_, index) => 100 + round * 10 + index);
       await Promise.all(
@@ -204,7 +213,14 @@ describe.each(SHAPES)('$transport transport, $threads workers', (shape) => {
   });
 
   it('shares the slow log', async () => {
-    await clients[0]!.command('CONFIG', 'SET', 'slowlog-log-slower-than', 0, 'slowlog-max-len', 128);
+    await clients[0]!.command(
+      'CONFIG',
+      'SET',
+      'slowlog-log-slower-than',
+      0,
+      'slowlog-max-len',
+      128,
+    );
     await clients[0]!.command('SLOWLOG', 'RESET');
     await Promise.all(clients.map((client, index) => client.command('SET', `slow:${index}`, 'x')));
     await clients[0]!.command('CONFIG', 'SET', 'slowlog-log-slower-than', 10_000);

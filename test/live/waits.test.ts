@@ -1,8 +1,8 @@
 // A session that waits: what ends the wait, and what becomes of the commands behind it.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Client, type Server, startServer } from '../support/server.js';
 import { printReply, textOf } from '../support/resp.js';
+import { type Client, type Server, startServer } from '../support/server.js';
 
 const SHAPES = [
   { transport: 'native', threads: 1 },
@@ -79,7 +79,14 @@ describe.each(SHAPES)('$transport transport, $threads workers', (shape) => {
     expect(textOf(await other.command('GET', 'order'))).toBe('first');
     await other.command('CLIENT', 'UNBLOCK', id);
 
-    expect((await replies).map((reply) => reply.value)).toEqual(['OK', 0, 'first', 'OK', 0, 100_000]);
+    expect((await replies).map((reply) => reply.value)).toEqual([
+      'OK',
+      0,
+      'first',
+      'OK',
+      0,
+      100_000,
+    ]);
   });
 
   it('ends when the peer leaves, also with commands behind it', async () => {
