@@ -2,7 +2,8 @@
 // connection, on Flagstone with parts and without, beside Redis. It needs as many free cores as it
 // has workers, two at the least: the other workers do nothing but help.
 //
-// Time is the server's own (usec of cmdstat_mget), so that reading a long reply here does not count.
+// Time is the server's own (usec of cmdstat_mget), so that reading a long reply here does not
+// count.
 
 import { type Bench, serverChoices, startContestant } from './measure.js';
 import type { Column, Figure, ResultTable, Row } from './report.js';
@@ -52,7 +53,8 @@ export async function runParts(bench: Bench, suite: Suite): Promise<ResultTable[
       await server.stop();
     }
   }
-  const about = `one connection, ${threads} workers, ${options.keys} keys, ${options.size}-byte values`;
+  const { keys, size } = options;
+  const about = `one connection, ${threads} workers, ${keys} keys, ${size}-byte values`;
   return [{ title: suite.name, about, columns: COLUMNS, rows }];
 }
 

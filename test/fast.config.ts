@@ -1,6 +1,8 @@
+// `npm run test:fast`: everything that needs no running server and no long search, under ten
+// seconds.
+
 import { defineConfig } from 'vitest/config';
 
-// `npm run test:fast`: everything that needs no running server and no long search, under ten seconds.
 export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,

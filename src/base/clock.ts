@@ -1,7 +1,7 @@
-// Time, for everybody: no other file reads a clock. All threads of a process agree on the wall clock
-// because they derive it from the monotonic one plus an offset in shared memory, which the main thread
-// corrects when the system's clock was set (followWallClock). So it never goes backwards between
-// threads by itself, and one read serves both measuring and expiry.
+// Time, for everybody: no other file reads a clock. All threads of a process agree on the wall
+// clock because they derive it from the monotonic one plus an offset in shared memory, which the
+// main thread corrects when the system's clock was set (followWallClock). So it never goes
+// backwards between threads by itself, and one read serves both measuring and expiry.
 
 import { performance } from 'node:perf_hooks';
 
@@ -13,7 +13,9 @@ const DRIFT_MS_MAX = 2;
 /** How sure a reading of the wall clock must be, and how often it is tried. */
 const TICK_WINDOW_MS = 0.02;
 const TICKS_MAX = 10;
-/** A thread that is stopped between two readings would be late for ever: the quickest one counts. */
+/**
+ * A thread that is stopped between two readings would be late for ever: the quickest one counts.
+ */
 const OFFSET_READINGS = 8;
 
 export interface Clock {
@@ -62,9 +64,9 @@ export class SystemClock implements Clock {
   }
 
   /**
-   * The offset at the moment at which the system's clock reaches a new millisecond. From any other moment
-   * it would be up to a millisecond short, and a client on this machine, which tells a time of the same
-   * clock, would find its key living longer than it asked for.
+   * The offset at the moment at which the system's clock reaches a new millisecond. From any other
+   * moment it would be up to a millisecond short, and a client on this machine, which tells a time
+   * of the same clock, would find its key living longer than it asked for.
    */
   private startAtTick(): void {
     let before = 0;
@@ -77,14 +79,17 @@ export class SystemClock implements Clock {
         after = this.monotonicMs();
         now = Date.now();
       }
-      // The tick came after `before`: by so little that it does not matter, unless this thread slept.
+      // The tick came after `before`: by so little that it does not matter, unless this thread
+      // slept.
       if (this.monotonicMs() - before < TICK_WINDOW_MS) break;
     }
     this.shared[0] = now - before;
   }
 }
 
-/** How far this thread's performance.now() lies behind hrtime, from the quickest of a few readings. */
+/**
+ * How far this thread's performance.now() lies behind hrtime, from the quickest of a few readings.
+ */
 function threadOffsetMs(): number {
   let offset = 0;
   let tookLeast = Number.POSITIVE_INFINITY;
@@ -126,4 +131,9 @@ export class ManualClock implements Clock {
   nowMs(): number {
     return Math.floor(this.wallMs);
   }
+}
+
+/** The system's date, for what is only shown: lines of the log. */
+export function systemDate(): Date {
+  return new Date();
 }

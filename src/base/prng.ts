@@ -5,7 +5,7 @@
 // xoshiro128** (Blackman and Vigna): four 32-bit words, period 2^128 - 1, only shifts, rotations
 // and 32-bit multiplications, so nothing leaves int32 and nothing is allocated.
 
-import { randomFillSync } from 'node:crypto';
+import { randomBytes, randomFillSync } from 'node:crypto';
 
 const enum Word {
   A = 0,
@@ -113,4 +113,9 @@ export class Prng {
 /** All zero would stay all zero for ever: one chance in 2^128. */
 function leaveZero(state: Uint32Array): void {
   if ((state[Word.A]! | state[Word.B]! | state[Word.C]! | state[Word.D]!) === 0) state[0] = 1;
+}
+
+/** `bytes` bytes of the system's entropy as hexadecimal digits: run and replication ids. */
+export function randomHex(bytes: number): string {
+  return randomBytes(bytes).toString('hex');
 }

@@ -72,7 +72,9 @@ export class Slices {
 
   /** Slices over a copy of the given texts (latin1): scripts, tests, cold callers. */
   static of(...words: readonly (string | Uint8Array)[]): Slices {
-    const parts = words.map((word) => (typeof word === 'string' ? Buffer.from(word, 'latin1') : word));
+    const parts = words.map((word) =>
+      typeof word === 'string' ? Buffer.from(word, 'latin1') : word,
+    );
     const total = parts.reduce((sum, part) => sum + part.length, 0);
     const slices = new Slices(new Uint8Array(total));
     let at = 0;

@@ -1,6 +1,6 @@
 // XXH3, 64 bits, seed 0, default secret (github.com/Cyan4973/xxHash, doc/xxhash_spec.md): the
-// digest that DIGEST replies and that IFDEQ compares. 64-bit numbers are pairs of int32 words; there
-// is no BigInt and nothing is allocated.
+// digest that DIGEST replies and that IFDEQ compares. 64-bit numbers are pairs of int32 words;
+// there is no BigInt and nothing is allocated.
 //
 // Functions that have a 64-bit result leave it in resultHigh and resultLow. Those hold int32 only,
 // which V8 keeps in module variables without allocating.

@@ -4,6 +4,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { getSystemErrorMap } from 'node:util';
+import { threadId } from 'node:worker_threads';
 import { ConfigError } from './config-error.js';
 import { fromByteText, toByteText } from './words.js';
 
@@ -87,7 +88,7 @@ export function checkLogFile(directory: string, file: string): string | null {
 /** Replaces a file in one step: readers see the old text or the new one, also after a crash. */
 export function replaceFile(file: string, text: string): void {
   const target = fromByteText(file);
-  const temporary = `${target}.${process.pid}.${Date.now().toString(36)}`;
+  const temporary = `${target}.${process.pid}.${threadId}`;
   try {
     const fd = fs.openSync(temporary, 'wx', 0o644);
     try {

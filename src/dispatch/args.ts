@@ -1,5 +1,5 @@
-// Reading arguments. Every reader takes (args, index) and refuses with Redis's own error text; all of
-// them belong into a handler's first beat, before anything is found or changed.
+// Reading arguments. Every reader takes (args, index) and refuses with Redis's own error text; all
+// of them belong into a handler's first beat, before anything is found or changed.
 
 import { equalsFolded, int64, parseInt64, parseSafeInteger } from '../base/ascii.js';
 import { parseDouble } from '../base/float-text.js';
@@ -22,11 +22,13 @@ export function readInt64(args: Slices, index: number, refusal: Refusal = NOT_IN
   if (!parseInt64(args.u8, args.startOf(index), args.lengthOf(index))) throw refusal;
 }
 
-/** An int64 as a number: exact to ±2^53, the nearest double beyond (where only its size matters). */
+/**
+ * An int64 as a number: exact to ±2^53, the nearest double beyond (where only its size matters).
+ */
 export function readInteger(args: Slices, index: number, refusal: Refusal = NOT_INTEGER): number {
   const value = parseSafeInteger(args.u8, args.startOf(index), args.lengthOf(index));
-  // NaN alone differs from itself: not an integer, or one beyond 2^53.
-  if (value === value) return value;
+  // Not a number: no integer, or one beyond 2^53.
+  if (!Number.isNaN(value)) return value;
   readInt64(args, index, refusal);
   return int64.value;
 }
@@ -48,6 +50,6 @@ export function readIntegerIn(
 /** A double, by Redis's rules: no NaN, infinities by name. */
 export function readDouble(args: Slices, index: number, refusal: Refusal = NOT_FLOAT): number {
   const value = parseDouble(args.u8, args.startOf(index), args.lengthOf(index));
-  if (value !== value) throw refusal;
+  if (Number.isNaN(value)) throw refusal;
   return value;
 }

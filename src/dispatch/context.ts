@@ -52,7 +52,9 @@ export class Context {
     this.partition = fields.keyspace.partitions[0]!;
   }
 
-  /** The partition of the key at word `index`; its lock is held, the session's database selected. */
+  /**
+   * The partition of the key at word `index`; its lock is held, the session's database selected.
+   */
   at(index: number): Partition {
     return this.keyspace.partitions[this.args.partitions[index]!]!;
   }

@@ -1,5 +1,6 @@
 // What a command is: one object in one file. Everything else about it is derived from the object:
-// lookup, arity check, routing, gates, COMMAND and its subcommands, ACL categories, docs/commands.md.
+// lookup, arity check, routing, gates, COMMAND and its subcommands, ACL categories,
+// docs/commands.md.
 
 import type { Context } from './context.js';
 

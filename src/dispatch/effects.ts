@@ -1,5 +1,5 @@
-// What follows a change: the record for log and feed, notifications, wake-ups, watchers. Handlers say
-// what they changed; `settle` does the rest, last thing under the command's locks.
+// What follows a change: the record for log and feed, notifications, wake-ups, watchers. Handlers
+// say what they changed; `settle` does the rest, last thing under the command's locks.
 //
 // The record of a command is its own words, unless the handler wrote another form (EXPIRE leaves
 // PEXPIREAT): then the words between `begin` and `end` replace them. A command may leave several.

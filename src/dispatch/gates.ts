@@ -1,7 +1,7 @@
 // Every reason to refuse a command is one bit. `command.subjectTo` says which of them concern a
 // command, `raised` (of the server and of the session) which are up; the hot path is one AND. A
-// raised bit means "look closer": the row's `refuses` has the last word. The order of the rows is the
-// order of precedence.
+// raised bit means "look closer": the row's `refuses` has the last word. The order of the rows is
+// the order of precedence.
 
 import { NO_AUTH, OUT_OF_MEMORY, type Refusal } from '../resp/errors.js';
 import { type CommandSpec, Flag } from './define.js';

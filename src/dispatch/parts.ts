@@ -120,9 +120,9 @@ export class Parts {
 
   /**
    * Asks owners about the keys in words [first, end) of `args`, all placed and their partitions
-   * locked and selected; at most ROUND_KEYS. True when the answers are there, counted as look-ups of
-   * `keyspace`: read them with stateOf and startOf, then call `close`. False: nothing is asked or
-   * counted, the caller looks the keys up itself.
+   * locked and selected; at most ROUND_KEYS. True when the answers are there, counted as look-ups
+   * of `keyspace`: read them with stateOf and startOf, then call `close`. False: nothing is asked
+   * or counted, the caller looks the keys up itself.
    */
   spread(
     kind: PartKind,

@@ -1,11 +1,11 @@
 // The road of every command: look up, refuse or route, take the locks, run, settle, release, count.
-// Sources (connections, scripts, links, log replay) fill a Slices with words and call `run`; what they
-// get is bytes in a Reply and an Outcome.
+// Sources (connections, scripts, links, log replay) fill a Slices with words and call `run`; what
+// they get is bytes in a Reply and an Outcome.
 //
 // Time. A clock read costs as much as a tenth of a short command, so a run of equal quick commands
-// (one key, constant cost) is timed as one: at most GROUP_CALLS of them, closed by any other command,
-// by the end of input, and by whatever can make a quick command slow. The time of a group is what statistics and slow log see,
-// and the end of one group is the beginning of the next.
+// (one key, constant cost) is timed as one: at most GROUP_CALLS of them, closed by any other
+// command, by the end of input, and by whatever can make a quick command slow. The time of a group
+// is what statistics and slow log see, and the end of one group is the beginning of the next.
 
 import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';

@@ -1,5 +1,5 @@
-// The command table: from the bytes of a name to its command. Built once at start from the specs that
-// commands/ exports; it then finds each of its own names again, or refuses to start.
+// The command table: from the bytes of a name to its command. Built once at start from the specs
+// that commands/ exports; it then finds each of its own names again, or refuses to start.
 
 import { assert } from '../base/assert.js';
 import type { Slices } from '../base/slices.js';

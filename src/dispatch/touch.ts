@@ -1,7 +1,7 @@
 // The touch pass: brings the buckets and the likely entries of several keys near before they are
 // looked up, so that their cache misses overlap instead of adding up. Used for commands read ahead
-// (batch.ts) and for the keys of one command (run.ts). Everything here is a hint: read without locks
-// where that is so, kept within the slab by masks, and read again by whoever acts on it.
+// (batch.ts) and for the keys of one command (run.ts). Everything here is a hint: read without
+// locks where that is so, kept within the slab by masks, and read again by whoever acts on it.
 //
 // Three short loops instead of one: a core overlaps the misses only of what fits its window of some
 // three hundred instructions, so the loops that miss do nothing else. See docs/performance.md.
@@ -10,7 +10,9 @@ import type { Keyspace } from '../keyspace/keyspace.js';
 import type { Slab } from '../slab/slab.js';
 import { likelyRef } from '../structs/table.js';
 
-/** Keys touched in one round: as many misses as a core has in flight; more would fall out of cache. */
+/**
+ * Keys touched in one round: as many misses as a core has in flight; more would fall out of cache.
+ */
 export const TOUCH_KEYS = 16;
 /** Below this many there is too little to overlap. */
 const TOUCHED_FROM = 3;

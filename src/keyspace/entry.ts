@@ -64,7 +64,11 @@ const enum Expiry {
   Place = 2,
   Words = 3,
 }
-const PAYLOAD_WORDS = 2;
+const enum Payload {
+  Low = 0,
+  High = 1,
+  Words = 2,
+}
 
 const TYPE_MASK = 0xf;
 const ENCODING_SHIFT = 4;
@@ -143,7 +147,7 @@ function hasPayload(slab: Slab, entry: EntryRef): boolean {
 export function keyStartOf(slab: Slab, entry: EntryRef): number {
   const sizes = slab.i32[(entry << 1) + Entry.Sizes]!;
   const at = payloadAt(entry, sizes);
-  return (hasPayload(slab, entry) ? at + PAYLOAD_WORDS : at) << 2;
+  return (hasPayload(slab, entry) ? at + Payload.Words : at) << 2;
 }
 
 /** Has the entry the key u8[start, start + length)? */
@@ -211,13 +215,13 @@ export function payloadLow(slab: Slab, entry: EntryRef): number {
 }
 
 export function payloadHigh(slab: Slab, entry: EntryRef): number {
-  return slab.i32[payloadAt(entry, slab.i32[(entry << 1) + Entry.Sizes]!) + 1]!;
+  return slab.i32[payloadAt(entry, slab.i32[(entry << 1) + Entry.Sizes]!) + Payload.High]!;
 }
 
 export function setPayload(slab: Slab, entry: EntryRef, low: number, high: number): void {
   const at = payloadAt(entry, slab.i32[(entry << 1) + Entry.Sizes]!);
-  slab.i32[at] = low;
-  slab.i32[at + 1] = high;
+  slab.i32[at + Payload.Low] = low;
+  slab.i32[at + Payload.High] = high;
 }
 
 /** Byte offset and length of an embedded value. */
@@ -247,7 +251,7 @@ export function entryBytes(
   let bytes = Entry.Optional * 4 + keyBytes;
   if (isVolatile) bytes += Expiry.Words * 4;
   if (keyBytes >= LONG_KEY_BYTES) bytes += 4;
-  return encoding === Encoding.Embedded ? bytes + valueBytes : bytes + PAYLOAD_WORDS * 4;
+  return encoding === Encoding.Embedded ? bytes + valueBytes : bytes + Payload.Words * 4;
 }
 
 /**

@@ -39,7 +39,9 @@ export class Keyspace {
   recency = 0;
   /** False while the session wants no access to count (CLIENT NO-TOUCH). */
   stampsAccess = true;
-  /** False while base load, replay or a replica's link applies: nothing expires by the clock then. */
+  /**
+   * False while base load, replay or a replica's link applies: nothing expires by the clock then.
+   */
   expiresByClock = true;
   readonly lookups: Float64Array;
   sinks: KeyspaceSinks;

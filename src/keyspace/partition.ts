@@ -14,7 +14,7 @@ import { hashBytes } from '../base/hash.js';
 import type { Slices } from '../base/slices.js';
 import { Refusal, WRONG_TYPE } from '../resp/errors.js';
 import { type BlockRef, release, reserve } from '../slab/alloc.js';
-import { DATABASE_WORDS, Header, NONE, type Slab } from '../slab/slab.js';
+import { counterOf, DATABASE_WORDS, Header, NONE, type Slab } from '../slab/slab.js';
 import {
   bucketAt,
   epochOf,
@@ -440,13 +440,12 @@ export class Partition {
   /** Keys in a database, and how many of them have an expiry; may be read without the lock. */
   countOf(database: number): number {
     const at = Header.Databases + database * DATABASE_WORDS + Root.Table + TableRoot.Count;
-    // A single counter: loaded atomically for readers that do not hold the lock.
-    return Atomics.load(this.slab.i32, at);
+    return counterOf(this.slab, at);
   }
 
   volatileCountOf(database: number): number {
     const at = Header.Databases + database * DATABASE_WORDS + Root.Expiry + ExpiryRoot.Count;
-    return Atomics.load(this.slab.i32, at);
+    return counterOf(this.slab, at);
   }
 
   /** Word index of the selected database's table root and expiry root. */

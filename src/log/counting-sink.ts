@@ -1,10 +1,11 @@
-// The record sink of a worker while there is no log on disk: numbers and records every change in its
-// shared buffer, as a log will, and counts. So what a record costs a command is there to be measured
-// (parameter `record-sink`), and what comes later hangs on a seam that is in use.
+// The record sink of a worker while there is no log on disk: numbers and records every change in
+// its shared buffer, as a log will, and counts. So what a record costs a command is there to be
+// measured (parameter `record-sink`), and what comes later hangs on a seam that is in use.
 //
 // The sequence number is one counter for the process: a shared 32-bit word, because BigInt atomics
-// allocate, extended to 53 bits by each thread from the last full value it has seen. That is right as
-// long as a thread sees the counter once in 2^31 numbers: observe() is called every second or so.
+// allocate, extended to 53 bits by each thread from the last full value it has seen. That is right
+// as long as a thread sees the counter once in 2^31 numbers: observe() is called every second or
+// so.
 
 import { recordBytes, writeRecord } from './record.js';
 
@@ -48,7 +49,7 @@ export class CountingSink {
   }
 
   private extend(low: number): number {
-    const step = (low - (this.lastNumber % TWO_32 | 0)) | 0;
+    const step = (low - ((this.lastNumber % TWO_32) | 0)) | 0;
     // Another thread's number may be seen late, but never by 2^31.
     const number = this.lastNumber + step;
     if (step > 0) this.lastNumber = number;

@@ -1,5 +1,5 @@
-// A record: one atomic change, framed. This is what a worker's append log will hold; disk formats are
-// little-endian, whatever the machine is.
+// A record: one atomic change, framed. This is what a worker's append log will hold; disk formats
+// are little-endian, whatever the machine is.
 //
 //   byte 0        4          8            16         18
 //   ┌────────────┬──────────┬────────────┬──────────┬────────────────────────────┐

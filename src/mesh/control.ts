@@ -52,8 +52,8 @@ export class ControlBlock {
     this.bytes = new Uint8Array(buffer, CONFIG_TEXT_AT, CONFIG_TEXT_BYTES);
   }
 
-  // All loads and stores below are sequentially consistent Atomics because each word is a message by
-  // itself: whoever sees it must see what its writer did before.
+  // All loads and stores below are sequentially consistent Atomics because each word is a message
+  // by itself: whoever sees it must see what its writer did before.
 
   get isStopping(): boolean {
     return Atomics.load(this.words, Control.Stop) !== 0;

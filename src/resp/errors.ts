@@ -40,6 +40,4 @@ export const INVALID_DATABASE = new Refusal('ERR invalid DB index');
 export const DATABASE_OUT_OF_RANGE = new Refusal('ERR DB index is out of range');
 export const SAME_OBJECT = new Refusal('ERR source and destination objects are the same');
 export const NO_AUTH = new Refusal('NOAUTH Authentication required.');
-export const OUT_OF_MEMORY = new Refusal(
-  "OOM command not allowed when used memory > 'maxmemory'.",
-);
+export const OUT_OF_MEMORY = new Refusal("OOM command not allowed when used memory > 'maxmemory'.");

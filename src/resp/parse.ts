@@ -1,6 +1,6 @@
-// The request parser: RESP arrays of bulk strings, and inline commands. It fills Slices with offsets
-// into the input bytes and copies nothing. A command that is not complete yet leaves its progress in
-// the parser, so that a command of any size arriving in any pieces is read once.
+// The request parser: RESP arrays of bulk strings, and inline commands. It fills Slices with
+// offsets into the input bytes and copies nothing. A command that is not complete yet leaves its
+// progress in the parser, so that a command of any size arriving in any pieces is read once.
 //
 // Rules, limits and error texts are those of Redis (networking.c: processInlineBuffer,
 // processMultibulkBuffer).
@@ -251,8 +251,8 @@ export class Parser {
   }
 
   /**
-   * Splits args.u8[start, end) into words, unescaping quoted ones in place: a word never gets longer.
-   * False for unbalanced quotes.
+   * Splits args.u8[start, end) into words, unescaping quoted ones in place: a word never gets
+   * longer. False for unbalanced quotes.
    */
   private splitLine(start: number, end: number): boolean {
     const { args } = this;
@@ -276,7 +276,7 @@ export class Parser {
             break;
           }
           if (byte === BACKSLASH) {
-            const used = unescape(u8, at, end, quote);
+            const used = readEscape(u8, at, end, quote);
             u8[to++] = unescaped;
             at += used;
             continue;
@@ -297,8 +297,10 @@ export class Parser {
 
 let unescaped = 0;
 
-/** Reads the escape at u8[at] inside `quote`; leaves its byte in `unescaped`, returns its length. */
-function unescape(u8: Uint8Array, at: number, end: number, quote: number): number {
+/**
+ * Reads the escape at u8[at] inside `quote`; leaves its byte in `unescaped`, returns its length.
+ */
+function readEscape(u8: Uint8Array, at: number, end: number, quote: number): number {
   const next = at + 1 < end ? u8[at + 1]! : 0;
   if (quote === APOSTROPHE) {
     unescaped = next === APOSTROPHE ? APOSTROPHE : BACKSLASH;

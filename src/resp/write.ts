@@ -1,6 +1,6 @@
 // Replies: RESP2 and RESP3 written straight into the connection's output bytes. The buffer is the
-// edge's (an arena that all connections of a turn share, or a growing one); when it is full the edge
-// makes room. Values of many kilobytes go to the edge without passing through the buffer.
+// edge's (an arena that all connections of a turn share, or a growing one); when it is full the
+// edge makes room. Values of many kilobytes go to the edge without passing through the buffer.
 
 import { digitsOf, digitsOfInt64, writeInt64, writeInteger } from '../base/ascii.js';
 import { copyBytes } from '../base/bytes.js';
@@ -22,7 +22,9 @@ export const LARGE_BYTES = 32 * 1024;
 
 /** Who owns the bytes of a reply. */
 export interface ReplyEdge {
-  /** Makes `reply.u8` have room for `bytes` more at `reply.at`: moves what stands there elsewhere. */
+  /**
+   * Makes `reply.u8` have room for `bytes` more at `reply.at`: moves what stands there elsewhere.
+   */
   makeRoom(reply: Reply, bytes: number): void;
   /** Takes everything written so far and then a copy of u8[start, start + length). */
   writeLarge(reply: Reply, u8: Uint8Array, start: number, length: number): void;

@@ -117,6 +117,8 @@ export class Executor {
 
   /** A session for a fresh connection; null when the directory has no slot left. */
   openSession(fd: number, address: string, localAddress: string): Session | null {
+    // A password that another thread has set counts for whoever connects afterwards.
+    this.refresh();
     const id = this.clients.drawId();
     const createdMs = this.clock.nowMs();
     const slot = this.clients.open({ id, address, localAddress, fd, createdMs });

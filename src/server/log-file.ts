@@ -3,6 +3,7 @@
 //   <pid>:<role> <day> <month> <year> <time>.<ms> <mark> <text>
 
 import { openSync, writeSync } from 'node:fs';
+import { systemDate } from '../base/clock.js';
 
 export type LogLevel = 'debug' | 'verbose' | 'notice' | 'warning';
 
@@ -41,7 +42,7 @@ export class LogFile {
   write(level: LogLevel, text: string): void {
     if (RANKS[level] < this.rank) return;
     try {
-      writeSync(this.fd, `${process.pid}:M ${stamp(new Date())} ${MARKS[level]} ${text}\n`);
+      writeSync(this.fd, `${process.pid}:M ${stamp(systemDate())} ${MARKS[level]} ${text}\n`);
     } catch {
       // A full disk or a closed pipe takes the log, not the server.
     }

@@ -1,14 +1,14 @@
 #!/usr/bin/env node
 // The process: command line, configuration, shared memory, threads, signals, an orderly end.
 
-import { randomBytes } from 'node:crypto';
 import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
-import { SystemClock } from '../base/clock.js';
+import { SystemClock, systemDate } from '../base/clock.js';
 import { addressOf, isLibcAvailable, madviseNoHugePage, setrlimitNoFile } from '../base/libc.js';
+import { randomHex } from '../base/prng.js';
 import { allCommands } from '../commands/index.js';
 import { HELP_TEXT, parseCommandLine, versionText } from '../config/command-line.js';
 import type { Config } from '../config/config.js';
@@ -117,9 +117,9 @@ async function start(config: Config, log: LogFile, table: CommandTable): Promise
   const slabStarts = slabs.map((slab) => (transport === 'native' ? alignedStart(slab) : 0));
   const shape = createShape({
     facts: {
-      runId: randomBytes(20).toString('hex'),
+      runId: randomHex(20),
       version: FLAGSTONE_VERSION,
-      startedMs: Date.now(),
+      startedMs: systemDate().getTime(),
       configFile: config.file ?? '',
       executable: fileURLToPath(import.meta.url),
       processId: process.pid,

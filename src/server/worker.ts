@@ -123,7 +123,10 @@ async function runNode(
       runner.readClock();
       executor.lookAround();
     },
-    isRefused: (address) => refusalFor(executor, address),
+    isRefused: (address) => {
+      executor.refresh();
+      return refusalFor(executor, address);
+    },
     failed: (error) =>
       executor.log.write('warning', `Accepting client connection: ${error.message}`),
     counted: (change) => control.addConnections(executor.thread, change),

@@ -3,18 +3,19 @@
 // Masmano et al., "TLSF", 2004), so that finding, splitting and merging runs is O(1). Everything
 // here runs under the partition's lock.
 //
-// A page descriptor, four words:
+// A page descriptor, four words, by the kind of the page: the first page of a span, of a free run
+// and of a large run, and the other pages of each:
 //
 //    word 0: state            word 1          word 2          word 3
 //   ┌────────┬───────┬──────┬───────────────┬───────────────┬──────────────────┐
-//   │ kind 4 │ class │ used │ next page     │ previous page │ free head 16     │   a span's first page
+//   │ kind 4 │ class │ used │ next page     │ previous page │ free head 16     │ span
 //   │        │ 8     │ 16   │ with room     │ with room     │ carved 16        │
 //   ├────────┼───────┴──────┼───────────────┼───────────────┼──────────────────┤
-//   │ kind 4 │ dirty 1      │ next in bin   │ previous      │ pages in the run │   a free run's first page
+//   │ kind 4 │ dirty 1      │ next in bin   │ previous      │ pages in the run │ free run
 //   ├────────┼──────────────┼───────────────┴───────────────┼──────────────────┤
-//   │ kind 4 │              │                               │ pages in the run │   a large run's first page
+//   │ kind 4 │              │                               │ pages in the run │ large run
 //   ├────────┼──────────────┼───────────────────────────────┴──────────────────┤
-//   │ kind 4 │              │ first page of the span or free run               │   other pages: word 1
+//   │ kind 4 │              │ first page of the span or free run               │ others: word 1
 //   └────────┴──────────────┴──────────────────────────────────────────────────┘
 //
 // Inside a span, a free block's first word is the index + 1 of the next free block of the span.

@@ -84,8 +84,9 @@ export class Slab {
   readonly wordMask: number;
 
   /**
-   * `start` is where in the buffer the slab begins: the system hands out memory 16 bytes behind a page
-   * boundary, and a slab wants to begin at one (alignedStart), for cache lines and for madvise.
+   * `start` is where in the buffer the slab begins: the system hands out memory 16 bytes behind a
+   * page boundary, and a slab wants to begin at one (alignedStart), for cache lines and for
+   * madvise.
    */
   constructor(index: number, buffer: SharedArrayBuffer, start = 0) {
     this.index = index;
@@ -111,6 +112,14 @@ export function formatHeader(slab: Slab, databaseCount: number): void {
 
 export function isFormatted(slab: Slab): boolean {
   return slab.i32[Header.Magic] === MAGIC;
+}
+
+/**
+ * A counter of the header or of a root, for readers that do not hold the lock: loaded atomically,
+ * so that it may be a moment old but is never torn.
+ */
+export function counterOf(slab: Slab, at: number): number {
+  return Atomics.load(slab.i32, at);
 }
 
 /** Bytes in use by blocks and runs; may be read without the lock. */

@@ -426,8 +426,8 @@ export class ClientDirectory {
   // ---- inside ---------------------------------------------------------------------------------
 
   /**
-   * Has somebody asked that the connection in this slot be closed? For everybody else it is gone from
-   * then on, whenever its owner gets there: CLIENT KILL twice kills once.
+   * Has somebody asked that the connection in this slot be closed? For everybody else it is gone
+   * from then on, whenever its owner gets there: CLIENT KILL twice kills once.
    */
   private isEnding(at: number): boolean {
     return this.i32[at + Word.IsOpen] === 1 && this.i32[at + Word.Wish] === this.closeWishOf(at);

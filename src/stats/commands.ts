@@ -1,6 +1,6 @@
-// Command statistics: calls, time, refusals and a latency histogram per command and thread, in shared
-// memory. A thread writes only its own block with plain stores; whoever reads sums over all blocks
-// and may see a moment ago. Doubles hold counts exactly up to 2^53.
+// Command statistics: calls, time, refusals and a latency histogram per command and thread, in
+// shared memory. A thread writes only its own block with plain stores; whoever reads sums over all
+// blocks and may see a moment ago. Doubles hold counts exactly up to 2^53.
 //
 //   block of a thread: per command id
 //   ┌───────┬──────────────┬──────────┬────────┬───────────────────────────────┐
@@ -126,8 +126,8 @@ export function bucketLimit(bucket: number): number {
 }
 
 function bucketOf(microseconds: number): number {
-  // Twice the logarithm to base 2, without calling one: in units of 2^-10 µs the integer's highest bit
-  // tells the doubling, and a comparison with its geometric middle the half.
+  // Twice the logarithm to base 2, without calling one: in units of 2^-10 µs the integer's highest
+  // bit tells the doubling, and a comparison with its geometric middle the half.
   if (microseconds >= LONG_US) return bucketOfLong(microseconds);
   const units = Math.ceil(microseconds * UNITS_PER_US) | 0;
   if (units <= SMALLEST_UNITS) return 0;

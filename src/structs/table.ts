@@ -76,6 +76,9 @@ const PREFIX_MASK = (1 << DEPTH_MAX) - 1;
  */
 const DRAWS_MAX = 128;
 
+/** A directory entry's twin after doubling stands in the next word. */
+const SIBLING = 1;
+
 /** Positions of a scan are below this: a bucket number, then a prefix of DEPTH_MAX bits. */
 export const SCAN_END = 2 ** (DEPTH_MAX + BUCKET_SHIFT);
 
@@ -398,8 +401,9 @@ function doubleDirectory(slab: Slab, rootAt: number): boolean {
   const to = next << 1;
   for (let index = 0; index < words; index++) {
     const entry = i32[from + index]!;
-    i32[to + 2 * index] = entry;
-    i32[to + 2 * index + 1] = entry;
+    const pair = to + 2 * index;
+    i32[pair] = entry;
+    i32[pair + SIBLING] = entry;
   }
   release(slab, previous as BlockRef);
   i32[rootAt + TableRoot.Directory] = next;

@@ -1,5 +1,5 @@
-// Commands read ahead: they are looked up and placed as they would be one by one, and touching their
-// memory changes nothing.
+// Commands read ahead: they are looked up and placed as they would be one by one, and touching
+// their memory changes nothing.
 
 import { describe, expect, it } from 'vitest';
 import { Slices } from '../../src/base/slices.js';

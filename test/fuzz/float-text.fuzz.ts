@@ -63,10 +63,13 @@ function drawText(random: Random): string {
   const exponent = random.chance(0.5)
     ? ''
     : `${random.pick(['e', 'E'])}${random.pick(['', '-', '+'])}${digits(3)}`;
-  return `${sign}${digits(22)}${point}${digits(20)}${exponent}${random.chance(0.03) ? random.pick([' ', 'x', 'e']) : ''}`;
+  const behind = random.chance(0.03) ? random.pick([' ', 'x', 'e']) : '';
+  return `${sign}${digits(22)}${point}${digits(20)}${exponent}${behind}`;
 }
 
-/** What Redis takes: a whole decimal float that is neither too large nor, not being 0, too small. */
+/**
+ * What Redis takes: a whole decimal float that is neither too large nor, not being 0, too small.
+ */
 function expectedOf(text: string): number {
   if (!/^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$/.test(text)) return Number.NaN;
   const value = Number(text);

@@ -213,7 +213,8 @@ function inline(words: readonly string[], random: Random): string {
     if (/^[\x20-\x7e]*$/.test(word) && !/['\\]/.test(word) && random.chance(0.5))
       return `'${word}'`;
     const hex = (letter: string) => `\\x${letter.charCodeAt(0).toString(16).padStart(2, '0')}`;
-    return `"${[...word].map((letter) => (/[a-z0-9]/i.test(letter) ? letter : hex(letter))).join('')}"`;
+    const letters = [...word].map((letter) => (/[a-z0-9]/i.test(letter) ? letter : hex(letter)));
+    return `"${letters.join('')}"`;
   });
   // A star in front would make it an array.
   return `${quoted.join(random.pick([' ', '  ', '\t']))}${random.pick(['\r\n', '\n'])}`;

@@ -29,7 +29,8 @@ describe.each(SHAPES)('$transport transport, $threads workers', (shape) => {
     while ((await idleWorkers()) > 0 && clients.length < CLIENTS_MAX) {
       clients.push(await openClient());
     }
-    expect(await idleWorkers()).toBe(0);
+    // Without an acceptor of our own the system decides, and may give all to one worker.
+    if (shape.transport === 'native') expect(await idleWorkers()).toBe(0);
   });
   const openClient = async (): Promise<Client> => {
     const client = await server.connect();

@@ -189,6 +189,19 @@ describe.each(SHAPES)('$transport transport, $threads workers', (shape) => {
     }
   });
 
+  it('lets nobody in who connects right after a password was set', async () => {
+    const set = (password: string) => clients[0]!.command('CONFIG', 'SET', 'requirepass', password);
+    for (let round = 0; round < 100; round++) {
+      await set('secret');
+      const fresh = await Promise.all([server.connect(), server.connect()]);
+      for (const client of fresh) {
+        expect(printReply(await client.command('GET', 'key'))).toMatch(/^-NOAUTH/);
+        client.close();
+      }
+      await set('');
+    }
+  });
+
   it('refuses what cannot be changed while it runs', async () => {
     const set = async (...words: (string | number)[]) =>
       printReply(await clients[1]!.command('CONFIG', 'SET', ...words));

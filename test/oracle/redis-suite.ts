@@ -1,8 +1,9 @@
 // Redis's own test suite against Flagstone as an outside server:
 //   node dist/test/oracle/redis-suite.js --suite FOLDER [--threads n] [--unit unit/expire]… [--all]
-// FOLDER is an extracted source tree of Redis 7.2 (its `runtest` and `tests`); the suite needs tclsh.
-// Tests named in test/oracle/redis-suite-skips.txt are left out; --all runs them too and names those
-// that pass, so that the list stays honest. docs/compatibility.md gives the reason of each.
+// FOLDER is an extracted source tree of Redis 7.2 (its `runtest` and `tests`); the suite needs
+// tclsh. Tests named in test/oracle/redis-suite-skips.txt are left out; --all runs them too and
+// names those that pass, so that the list stays honest. docs/compatibility.md gives the reason of
+// each.
 
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -24,8 +25,8 @@ const UNITS = [
   'unit/info-command',
 ];
 /**
- * Tests that start from the empty database which a test before them leaves, one that is skipped: they
- * run by themselves, on a server of their own. A pattern of the suite's per unit.
+ * Tests that start from the empty database which a test before them leaves, one that is skipped:
+ * they run by themselves, on a server of their own. A pattern of the suite's per unit.
  */
 const ALONE: Readonly<Record<string, string>> = { 'unit/keyspace': '/^MOVE ' };
 const UNIT_MS_MAX = 300_000;

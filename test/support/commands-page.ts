@@ -31,9 +31,9 @@ export function commandsPage(): string {
   return [
     '# Commands',
     '',
-    'Generated from the command objects in `src/commands/` by `npm run docs`; a test fails when this',
-    'page and the code differ. "Since" is the Redis version whose behaviour the command follows; what',
-    'is kept different on purpose stands in [compatibility.md](compatibility.md).',
+    'Generated from the command objects in `src/commands/` by `npm run docs`; a test fails when',
+    'this page and the code differ. "Since" is the Redis version that brought the command; what is',
+    'kept different on purpose stands in [compatibility.md](compatibility.md).',
     '',
     ...sections,
   ].join('\n');

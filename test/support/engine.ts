@@ -1,5 +1,5 @@
-// One executing thread without a server around it: slabs, keyspace, table and runner in this process,
-// commands in, reply bytes out. For tests of commands and for fuzzers.
+// One executing thread without a server around it: slabs, keyspace, table and runner in this
+// process, commands in, reply bytes out. For tests of commands and for fuzzers.
 
 import { ManualClock } from '../../src/base/clock.js';
 import { drawHashKey, setHashKey } from '../../src/base/hash.js';

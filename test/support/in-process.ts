@@ -1,6 +1,6 @@
-// A whole server in this process, without threads and sockets: what a worker has (server/executor.ts),
-// and a wire that collects bytes. A turn comes with every input; waits, pauses and upkeep get theirs
-// from a timer, or from whoever calls `turn`.
+// A whole server in this process, without threads and sockets: what a worker has
+// (server/executor.ts), and a wire that collects bytes. A turn comes with every input; waits,
+// pauses and upkeep get theirs from a timer, or from whoever calls `turn`.
 
 import { randomBytes } from 'node:crypto';
 import { allCommands } from '../../src/commands/index.js';

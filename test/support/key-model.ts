@@ -1,4 +1,5 @@
-// One partition without commands around it: keys are placed by hand. For model tests of the keyspace.
+// One partition without commands around it: keys are placed by hand. For model tests of the
+// keyspace.
 
 import { drawHashKey, hashBytes, setHashKey } from '../../src/base/hash.js';
 import { Slices } from '../../src/base/slices.js';

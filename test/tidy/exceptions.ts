@@ -12,7 +12,19 @@ export interface Exception {
   readonly reason: string;
 }
 
-export const EXCEPTIONS: readonly Exception[] = [];
+export const EXCEPTIONS: readonly Exception[] = [
+  {
+    rule: 'private layout',
+    path: 'src/structs/table.ts',
+    containing: 'TableRoot',
+    reason: 'a root lies inside its owner, whose own words go on behind it',
+  },
+  {
+    rule: 'unused file',
+    path: 'src/slab/check.ts',
+    reason: 'a checker, run by tests and fuzzers alone; it belongs beside what it checks',
+  },
+];
 
 /** What is left after the exceptions, and the exceptions that excused nothing. */
 export function excuse(

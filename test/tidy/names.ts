@@ -56,8 +56,8 @@ export function checkCommandNames(files: readonly SourceFile[]): Violation[] {
 /**
  * Files that nothing reaches. A file of src must be reached from src: what only a test imports is
  * no part of the server. Any relative path of a module counts, not only an import: threads are
- * started by path. Entries are what package.json and .ci/run start, every test and floor bench, and
- * tools whose opening comment says how to start them.
+ * started by path. Entries are what package.json and .ci/run start, every test, floor bench and
+ * fuzz target, and tools whose opening comment says how to start them.
  */
 export function checkUnused(files: readonly SourceFile[], starters: string): Violation[] {
   const reached = new Set<string>();
@@ -78,7 +78,7 @@ export function checkUnused(files: readonly SourceFile[], starters: string): Vio
 }
 
 function isEntry({ path, comments }: SourceFile, starters: string): boolean {
-  if (/\.(?:test|bench)\.ts$/.test(path) || !path.includes('/')) return true;
+  if (/\.(?:test|bench|fuzz)\.ts$/.test(path) || !path.includes('/')) return true;
   const built = `dist/${path.replace(/\.ts$/, '.js')}`;
   if (comments.includes(`node ${built}`)) return true;
   return starters.includes(path) || starters.includes(built);
