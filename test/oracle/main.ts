@@ -1,6 +1,6 @@
 // The oracle's command line: node dist/test/oracle/main.js [--seed n] [--count n] [--episode n]
-//   [--left COMMAND|PORT] [--right COMMAND|PORT]
-// Left is the built Flagstone and right the redis-server on the PATH unless told otherwise.
+//   [--left COMMAND|PORT] [--right COMMAND|PORT] [--threads n]
+// Left is the built Flagstone (with so many threads) and right the redis-server on the PATH unless told otherwise.
 
 import { parseArgs } from 'node:util';
 import { printCommand } from '../support/resp.js';
@@ -18,11 +18,13 @@ const { values } = parseArgs({
     episode: { type: 'string' },
     left: { type: 'string' },
     right: { type: 'string' },
+    threads: { type: 'string' },
   },
 });
 const seed = values.seed === undefined ? freshSeed() : Number(values.seed);
 const count = Number(values.count ?? COUNT);
-const left = new Side('left', values.left);
+const threads = values.threads === undefined ? undefined : Number(values.threads);
+const left = new Side('left', values.left, threads);
 const right = new Side('right', values.right ?? 'redis-server');
 const differential = new Differential(left, right);
 

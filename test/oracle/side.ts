@@ -26,6 +26,8 @@ export class Side {
     readonly name: string,
     /** A port, or a command line. Undefined: the built Flagstone. */
     private readonly place: string | undefined,
+    /** Worker threads of the built Flagstone, if not its default. */
+    private readonly threads?: number,
   ) {}
 
   /** Starts the server if it is ours and not running, and opens a fresh connection. */
@@ -37,7 +39,8 @@ export class Side {
     const isPort = this.place !== undefined && /^\d+$/.test(this.place);
     if (!isPort && !this.server?.isRunning) {
       const command = this.place === undefined ? {} : { command: this.place };
-      this.server = await startServer(command);
+      const threads = this.threads === undefined ? {} : { threads: this.threads };
+      this.server = await startServer({ ...command, ...threads });
     }
     const port = isPort ? Number(this.place) : this.server!.port;
     await this.connect(port);
