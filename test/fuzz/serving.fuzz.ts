@@ -20,7 +20,7 @@ const COMMANDS_MAX = 60;
 export const target: FuzzTarget = {
   name: 'serving',
   about: 'pipelines cut anywhere, peers that do not read: the replies of one-by-one execution',
-  stepsPerRun: 20,
+  stepsPerRun: 6,
   run({ steps, random, note }) {
     for (let step = 0; step < steps; step++) {
       const dialogues = Array.from({ length: CLIENTS }, (_, index) => draw(random, `c${index}:`));
