@@ -1,6 +1,7 @@
 // The oracle's command line: node dist/test/oracle/main.js [--seed n] [--count n] [--episode n]
 //   [--left COMMAND|PORT] [--right COMMAND|PORT] [--threads n]
-// Left is the built Flagstone (with so many threads) and right the redis-server on the PATH unless told otherwise.
+// Left is the built Flagstone (with so many threads) and right the redis-server on the PATH, unless
+// told otherwise.
 
 import { parseArgs } from 'node:util';
 import { printCommand } from '../support/resp.js';
