@@ -119,6 +119,11 @@ export class Runner {
     this.tell(now);
   }
 
+  /** The monotonic time that was read last: at the start of the turn, or after a group. */
+  get lastReadMs(): number {
+    return this.groupStartMs;
+  }
+
   private tell(monotonicMs: number): void {
     const { keyspace } = this;
     const wallMs = Math.floor(this.clock.wallAt(monotonicMs));

@@ -85,6 +85,8 @@ export class Partition {
   /** The selected database and the word index of its root. */
   database = 0;
   rootAt: number = Header.Databases;
+  /** The bucket of the last peek, for the edit that follows it. */
+  private peeked = 0;
 
   constructor(keyspace: Keyspace, slab: Slab) {
     this.keyspace = keyspace;
@@ -120,7 +122,7 @@ export class Partition {
     if (entry === NONE) return entry;
     if (this.keyspace.stampsAccess) setRecency(this.slab, entry, this.keyspace.recency);
     if (type !== Type.Any && typeOf(this.slab, entry) !== type) throw WRONG_TYPE;
-    this.saveFirst(args.hashes[index]!);
+    this.saveBucketFirst(this.peeked);
     return entry;
   }
 
@@ -139,6 +141,7 @@ export class Partition {
     const { slab } = this;
     const bucket = bucketAt(slab, this.rootAt, hash);
     if (bucket === 0) return NONE as EntryRef;
+    this.peeked = bucket;
     const entry = findInBucket(
       slab,
       bucket,
@@ -428,13 +431,17 @@ export class Partition {
 
   /** Before a bucket changes: a walking snapshot that has not been here yet saves it. */
   private saveFirst(hash: number): void {
+    const bucket = bucketAt(this.slab, this.rootAt, hash);
+    if (bucket !== 0) this.saveBucketFirst(bucket);
+  }
+
+  private saveBucketFirst(bucket: number): void {
     const { slab } = this;
-    const bucket = bucketAt(slab, this.rootAt, hash);
-    if (bucket !== 0 && epochOf(slab, bucket) !== slab.i32[Header.Epoch]) {
-      this.keyspace.sinks.saveFirst(this, bucket);
-      setEpoch(slab, bucket, slab.i32[Header.Epoch]!);
-      slab.i32[Header.SavedFirst] = slab.i32[Header.SavedFirst]! + 1;
-    }
+    const epoch = slab.i32[Header.Epoch]!;
+    if (epochOf(slab, bucket) === epoch) return;
+    this.keyspace.sinks.saveFirst(this, bucket);
+    setEpoch(slab, bucket, epoch);
+    slab.i32[Header.SavedFirst] = slab.i32[Header.SavedFirst]! + 1;
   }
 
   /** Keys in a database, and how many of them have an expiry; may be read without the lock. */

@@ -42,10 +42,12 @@ export class Upkeep {
       transport === 'native' ? partitions.map((each) => addressOf(each.slab.u8)) : [];
   }
 
-  /** Does what is due. Returns the milliseconds until there is something to do again. */
-  step(): number {
+  /**
+   * Does what is due at `startMs` (monotonic). Returns the milliseconds until there is something to do
+   * again.
+   */
+  step(startMs: number): number {
     const { clock } = this.executor;
-    const startMs = clock.monotonicMs();
     if (startMs >= this.nextIdleCheckMs) {
       this.nextIdleCheckMs = startMs + IDLE_CHECK_MS;
       this.everySecond();

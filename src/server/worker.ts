@@ -49,26 +49,27 @@ async function main(): Promise<void> {
 }
 
 async function runNative(executor: Executor, upkeep: Upkeep): Promise<void> {
-  const { post, serving, runner, control, board, clock } = executor;
+  const { post, serving, runner, control, board } = executor;
   const { bell } = post;
   const transport = new NativeTransport(serving, bell.eventfd, () => bell.takeSignal());
   const handlers = connectionHandlers(executor, transport);
   control.isServing();
-  let nodeTurnAt = clock.monotonicMs();
+  let nodeTurnAt = runner.lastReadMs;
   const afterWait = () => {
     post.woke();
     runner.readClock();
     executor.lookAround();
   };
   while (!control.isStopping) {
-    const now = clock.monotonicMs();
+    // The time that the last turn ended with: a clock read less.
+    const now = runner.lastReadMs;
     if (now - nodeTurnAt > NODE_TURN_MS) {
       await nodeTurn();
-      nodeTurnAt = clock.monotonicMs();
       runner.readClock();
+      nodeTurnAt = runner.lastReadMs;
     }
     post.poll(handlers);
-    const upkeepMs = upkeep.step();
+    const upkeepMs = upkeep.step(runner.lastReadMs);
     const waitMs = serving.endWaits(runner.keyspace.nowMs) - runner.keyspace.nowMs;
     serving.serveReady();
     serving.flushReplies();
@@ -141,7 +142,12 @@ async function runNode(
     executor.lookAround();
     const { nowMs } = runner.keyspace;
     const waitMs = serving.endWaits(nowMs) - nowMs;
-    const timeoutMs = Math.min(SLEEP_MS_MAX, upkeep.step(), waitMs, executor.pauseLeftMs);
+    const timeoutMs = Math.min(
+      SLEEP_MS_MAX,
+      upkeep.step(runner.lastReadMs),
+      waitMs,
+      executor.pauseLeftMs,
+    );
     while (executor.serveParts()) {
       // As in runNative.
     }

@@ -86,7 +86,7 @@ export class InProcessServer {
     runner.readClock();
     executor.lookAround();
     for (const session of this.sessions) session.pump();
-    this.upkeep.step();
+    this.upkeep.step(this.executor.clock.monotonicMs());
     serving.endWaits(clock.nowMs());
     // A worker gives others their turns in between; here nobody waits.
     do {
