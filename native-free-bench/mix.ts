@@ -79,12 +79,10 @@ const COMMANDS: readonly CommandRow[] = [
 
 const NAMED: ReadonlyMap<string, string> = new Map([
   ['getset', 'GET:80,SET:20'],
-  ['counters', 'INCR:70,HINCRBY:15,ZINCRBY:10,COUNT:5'],
-  // A tick of a game: positions written and read, scores, a board, sessions, a short event list.
-  [
-    'game',
-    'HSET:25,HMGET:25,HINCRBY:10,ZADD:8,ZREVRANK:4,ZREVRANGE:3,GET:12,SETEX:5,LPUSH:4,LTRIM:4',
-  ],
+  ['counters', 'INCR:70,DECR:10,HOTINCR:5,COUNT:15'],
+  // A tick of a game: positions written and read, alone and ten at a time, scores, sessions. Boards
+  // and event lists join when their types do.
+  ['game', 'SET:25,MGET:10,INCR:15,GET:30,SETEX:10,EXISTS:5,EXPIRE:5'],
   ['mget', 'MGET'],
   ['mset', 'MSET'],
 ]);

@@ -60,7 +60,7 @@ export const SUITES: readonly Suite[] = [
   {
     ...PLAIN,
     name: 'game',
-    about: 'A game server: positions, scores, a leaderboard, sessions, event lists.',
+    about: 'A game server: positions, scores, sessions.',
     cases: OWN_MIX,
     defaults: { mix: 'game' },
     run: runLoadSuite,

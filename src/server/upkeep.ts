@@ -43,8 +43,8 @@ export class Upkeep {
   }
 
   /**
-   * Does what is due at `startMs` (monotonic). Returns the milliseconds until there is something to do
-   * again.
+   * Does what is due at `startMs` (monotonic). Returns the milliseconds until there is something to
+   * do again.
    */
   step(startMs: number): number {
     const { clock } = this.executor;
