@@ -42,10 +42,12 @@ export const enum Cell {
 }
 
 /**
- * Keys from which a round is worth being offered: below, offering costs more than it saves
- * (`npm run bench -- parts`, which sets the variable to switch parts on and off).
+ * Keys from which a round is offered. With two workers on two cores it did not pay at any size:
+ * MGET of 1024 keys took 533 µs in parts and 466 µs without, as every key and value is copied once
+ * more (`npm run bench -- parts`, docs/performance.md). So parts are off unless the variable says
+ * from how many keys (at most ROUND_KEYS) they are wanted, as on a machine with more cores.
  */
-export const partsFrom = { keys: Number(process.env.FLAGSTONE_PARTS_FROM ?? 256) };
+export const partsFrom = { keys: Number(process.env.FLAGSTONE_PARTS_FROM ?? 'Infinity') };
 
 /** Keys of one round: with values of some hundred bytes they fit the scratch memory. */
 export const ROUND_KEYS = 1024;

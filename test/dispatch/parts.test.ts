@@ -5,13 +5,16 @@ import { describe, expect, it } from 'vitest';
 import { genericCommands } from '../../src/commands/generic/index.js';
 import { stringCommands } from '../../src/commands/string/index.js';
 import { Config } from '../../src/config/config.js';
-import { Parts } from '../../src/dispatch/parts.js';
+import { Parts, partsFrom } from '../../src/dispatch/parts.js';
 import { Keyspace, Lookup } from '../../src/keyspace/keyspace.js';
 import { Board, type BoardOptions, createBoard } from '../../src/mesh/board.js';
 import type { Slab } from '../../src/slab/slab.js';
 import { Engine } from '../support/engine.js';
 import { randomTest } from '../support/random-test.js';
 import type { Random } from '../support/seed.js';
+
+// Off by default, because two cores gain nothing by them.
+partsFrom.keys = 256;
 
 const SPECS = [...stringCommands, ...genericCommands];
 const PARTITIONS = 16;

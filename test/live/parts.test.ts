@@ -4,6 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isError, printReply } from '../support/resp.js';
 import { type Client, type Server, startServer } from '../support/server.js';
 
+// Off by default: the server that is started here inherits this.
+process.env.FLAGSTONE_PARTS_FROM = '256';
 const KEYS = 5000;
 const CLIENTS = 4;
 const keys = Array.from({ length: KEYS }, (_, index) => `key:${index}`);
