@@ -6,7 +6,7 @@
 // from anywhere. Everything is read once per turn, so a change is seen by every command that
 // arrives after the reply to the command that made it: the reply leaves after the store.
 //
-//   words │ Control … │ connections per thread │ doubles: pause ends, peak │ configuration text │
+//   words │ Control … │ connections per thread │ doubles: pause ends │ configuration text │
 
 import { assert } from '../base/assert.js';
 
@@ -15,7 +15,6 @@ const enum Control {
   ConfigLock = 1,
   ConfigVersion = 2,
   ConfigBytes = 3,
-  NextClientId = 4,
   PauseMode = 5,
   ActiveExpire = 6,
   Serving = 7,
@@ -25,7 +24,6 @@ const enum Control {
 const THREADS_MAX = 4096;
 const DOUBLES_AT = (Control.Connections + THREADS_MAX) * 4;
 const PAUSE_UNTIL = 0;
-const PEAK_MEMORY = 1;
 const CONFIG_TEXT_AT = DOUBLES_AT + 64;
 /** Far more than all parameters with the longest values take. */
 const CONFIG_TEXT_BYTES = 4 * 1024 * 1024;
@@ -70,10 +68,6 @@ export class ControlBlock {
 
   isServing(): void {
     Atomics.add(this.words, Control.Serving, 1);
-  }
-
-  nextClientId(): number {
-    return Atomics.add(this.words, Control.NextClientId, 1) + 1;
   }
 
   get activeExpire(): boolean {
@@ -125,21 +119,6 @@ export class ControlBlock {
 
   unpause(): void {
     Atomics.store(this.words, Control.PauseMode, PauseMode.Nothing);
-  }
-
-  // ---- memory ---------------------------------------------------------------------------------
-
-  get peakMemory(): number {
-    return this.doubles[PEAK_MEMORY]!;
-  }
-
-  /** Two threads may race here; the loser's smaller peak is corrected a moment later. */
-  sawMemory(bytes: number): void {
-    if (bytes > this.doubles[PEAK_MEMORY]!) this.doubles[PEAK_MEMORY] = bytes;
-  }
-
-  resetPeak(bytes: number): void {
-    this.doubles[PEAK_MEMORY] = bytes;
   }
 
   // ---- configuration --------------------------------------------------------------------------

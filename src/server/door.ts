@@ -2,7 +2,6 @@
 
 import { sleep } from '../base/clock.js';
 import type { Asker, Change, Config } from '../config/config.js';
-import type { Command } from '../dispatch/command.js';
 import type { ServerDoor, ServerFacts, ShutdownRequest } from '../dispatch/server-door.js';
 import { Closing } from '../dispatch/session.js';
 import type { CommandTable } from '../dispatch/table.js';
@@ -146,10 +145,5 @@ export class Door implements ServerDoor {
 
   usedMemory(): number {
     return this.executor.usedMemory();
-  }
-
-  /** The command being run, for reports of broken invariants. */
-  get currentCommand(): Command {
-    return this.executor.runner.context.command;
   }
 }
