@@ -1,6 +1,8 @@
 // The checksums: CRC16 (XMODEM) for Redis Cluster's slots, CRC64 (Jones) for RDB files and DUMP,
-// CRC-32C (Castagnoli) for our own records. Tables are computed at module load: a table per byte of
-// distance, so that several bytes are folded in one step ("slicing").
+// CRC-32 for our own logs. Tables are computed at module load: a table per byte of distance, so
+// that several bytes are folded in one step ("slicing").
+
+import { crc32 as zlibCrc32 } from 'node:zlib';
 
 const BYTE_VALUES = 256;
 
@@ -94,15 +96,21 @@ function taggedSlot(u8: Uint8Array, start: number, end: number): number {
   return crc16(u8, open + 1, close - open - 1) & (SLOT_COUNT - 1);
 }
 
-// ── CRC-32C ──────────────────────────────────────────────────────────────────────────────────
+// ── CRC-32 ───────────────────────────────────────────────────────────────────────────────────
 
-// Castagnoli's polynomial with its bits reversed, least significant bit first.
-const CRC32C_POLYNOMIAL = 0x82f63b78;
+/** The CRC-32 of u8[start, start + length), as an uint32: zlib's, which folds 16 bytes a step. */
+export function crc32(u8: Uint8Array, start: number, length: number): number {
+  return zlibCrc32(u8.subarray(start, start + length));
+}
+
+// ── CRC64 ────────────────────────────────────────────────────────────────────────────────────
+
+// Jones's polynomial 0xad93d23594c935a9 with its bits reversed, in two words.
+const CRC64_POLYNOMIAL_HIGH = 0x95ac9329;
+const CRC64_POLYNOMIAL_LOW = 0xac4bc9b5;
 
 // Table k, of 256 words, is for a byte with k bytes after it in the step of eight.
 const SLICES = 8;
-const crc32cTables = new Int32Array(SLICES * BYTE_VALUES);
-fillCrc32c();
 
 const enum Slice {
   T0 = 0,
@@ -114,50 +122,6 @@ const enum Slice {
   T6 = 1536,
   T7 = 1792,
 }
-
-function fillCrc32c(): void {
-  for (let byte = 0; byte < BYTE_VALUES; byte++) {
-    let crc = byte;
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ CRC32C_POLYNOMIAL : crc >>> 1;
-    crc32cTables[byte] = crc;
-  }
-  for (let at = BYTE_VALUES; at < SLICES * BYTE_VALUES; at++) {
-    const before = crc32cTables[at - BYTE_VALUES]!;
-    crc32cTables[at] = (before >>> 8) ^ crc32cTables[before & 0xff]!;
-  }
-}
-
-/**
- * The CRC-32C of u8[start, start + length), as an uint32. With the CRC of what came before as
- * `previous`, that of both together.
- */
-export function crc32c(u8: Uint8Array, start: number, length: number, previous = 0): number {
-  const tables = crc32cTables;
-  const end = (start + length) | 0;
-  const lastEight = end - 8;
-  let at = start | 0;
-  let crc = ~previous;
-  while (at <= lastEight) {
-    crc ^= u8[at++]! | (u8[at++]! << 8) | (u8[at++]! << 16) | (u8[at++]! << 24);
-    crc =
-      tables[Slice.T7 + (crc & 0xff)]! ^
-      tables[Slice.T6 + ((crc >>> 8) & 0xff)]! ^
-      tables[Slice.T5 + ((crc >>> 16) & 0xff)]! ^
-      tables[Slice.T4 + (crc >>> 24)]! ^
-      tables[Slice.T3 + u8[at++]!]! ^
-      tables[Slice.T2 + u8[at++]!]! ^
-      tables[Slice.T1 + u8[at++]!]! ^
-      tables[Slice.T0 + u8[at++]!]!;
-  }
-  while (at < end) crc = (crc >>> 8) ^ tables[(crc ^ u8[at++]!) & 0xff]!;
-  return ~crc >>> 0;
-}
-
-// ── CRC64 ────────────────────────────────────────────────────────────────────────────────────
-
-// Jones's polynomial 0xad93d23594c935a9 with its bits reversed, in two words.
-const CRC64_POLYNOMIAL_HIGH = 0x95ac9329;
-const CRC64_POLYNOMIAL_LOW = 0xac4bc9b5;
 
 const crc64High = new Int32Array(SLICES * BYTE_VALUES);
 const crc64Low = new Int32Array(SLICES * BYTE_VALUES);

@@ -127,6 +127,8 @@ const enum Advice {
 }
 
 const SOCKET_STREAM = 1;
+// Which kind of number setpriority takes; on Linux it is that of a thread.
+const PRIORITY_PROCESS = 0;
 const RESOURCE_OPEN_FILES = 7;
 const BACKLOG_MAX = 1 << 20;
 const AFFINITY_BYTES = 128; // 1024 processors: what glibc's cpu_set_t holds
@@ -171,6 +173,7 @@ interface Calls {
   readonly getLimit: Integers;
   readonly setLimit: Integers;
   readonly setAffinity: Integers;
+  readonly setPriority: Integers;
   readonly getTid: () => number;
 }
 
@@ -204,8 +207,8 @@ function loadCalls(): Calls {
   calls = {
     errno: koffi.errno,
     address: koffi.address,
-    recv: bind('long recv(int, uintptr_t, size_t, int)'),
-    send: bind('long send(int, uintptr_t, size_t, int)'),
+    recv: bind('int recv(int, uintptr_t, int, int)'),
+    send: bind('int send(int, uintptr_t, int, int)'),
     write: bind('long write(int, uintptr_t, size_t)'),
     read: bind('long read(int, uintptr_t, size_t)'),
     epollWait: bind('int epoll_wait(int, uintptr_t, int, int)'),
@@ -228,6 +231,7 @@ function loadCalls(): Calls {
     getLimit: bind('int getrlimit(int, uintptr_t)'),
     setLimit: bind('int setrlimit(int, uintptr_t)'),
     setAffinity: bind('int sched_setaffinity(int, size_t, uintptr_t)'),
+    setPriority: bind('int setpriority(int, uint32_t, int)'),
     getTid: bindGetTid(bind),
   };
   return calls;
@@ -665,6 +669,12 @@ export function setrlimitNoFile(): number {
   const isRaised = libc.setLimit(RESOURCE_OPEN_FILES, address) === 0;
   const limit = isRaised ? area64[hard]! : before;
   return limit > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(limit);
+}
+
+/** Sets the nice value of the thread `tid`: Linux has one for each thread. 0, or -errno. */
+export function setNice(tid: number, nice: number): number {
+  assert(tid > 0, 'a thread has a number above 0');
+  return checked((calls ?? loadCalls()).setPriority(PRIORITY_PROCESS, tid, nice));
 }
 
 /** Binds the thread `tid` (0: this one) to one processor. */

@@ -12,6 +12,12 @@ export class Slices {
   lengths: Int32Array;
   /** How many words there are. */
   count: number;
+  /**
+   * The whole command as it came, a RESP array, in u8[rawStart, rawEnd); rawEnd is 0 when it did
+   * not come as one (inline, scripts).
+   */
+  rawStart = 0;
+  rawEnd = 0;
   /** Hash of each word that dispatch/route.ts has placed as a key; undefined for other words. */
   hashes: Int32Array;
   /** Partition of each word that has been placed as a key. */

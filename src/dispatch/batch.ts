@@ -7,7 +7,7 @@ import type { Command } from './command.js';
 import { Shape } from './define.js';
 import { placeKey } from './route.js';
 import type { CommandTable } from './table.js';
-import { TOUCH_KEYS, Touch } from './touch.js';
+import { TOUCH_KEYS, TOUCHED_FROM, Touch } from './touch.js';
 
 /** Commands parsed ahead. */
 export const BATCH_COMMANDS = TOUCH_KEYS;
@@ -49,6 +49,7 @@ export class Batch {
   /** The touch pass, for a session in `database`. */
   touch(database: number): void {
     const { touching, isPlaced } = this;
+    if (this.count < TOUCHED_FROM) return;
     for (let index = 0; index < this.count; index++) {
       if (isPlaced[index] === 0) continue;
       const args = this.args[index]!;

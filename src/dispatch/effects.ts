@@ -29,6 +29,7 @@ export const enum Notify {
   Expired = 64,
   Evicted = 128,
   New = 256,
+  Stream = 512,
 }
 
 /** Hears of changed keys; wired to pub/sub. */
@@ -130,6 +131,11 @@ export class Effects {
 
   private record(database: number, args: Slices): void {
     if (!this.isReplaced) {
+      // Nearly always: what the client sent is a RESP array already.
+      if (args.rawEnd !== 0) {
+        this.sink.append(database, args.u8, args.rawStart, args.rawEnd - args.rawStart);
+        return;
+      }
       this.begin(args.count);
       for (let index = 0; index < args.count; index++) this.arg(args, index);
     }

@@ -15,7 +15,7 @@ import { likelyRef } from '../structs/table.js';
  */
 export const TOUCH_KEYS = 16;
 /** Below this many there is too little to overlap. */
-const TOUCHED_FROM = 3;
+export const TOUCHED_FROM = 3;
 /** Entries of 40 to 56 bytes seldom lie in one cache line: two of each are brought. */
 const SECOND_LINE_WORDS = 8;
 

@@ -20,29 +20,11 @@ import { assert } from '../base/assert.js';
 import { hashBytes } from '../base/hash.js';
 import { allocate, type BlockRef, capacityOf, release } from '../slab/alloc.js';
 import { NONE, type Ref, type Slab } from '../slab/slab.js';
+import { Encoding, Type } from '../types/kind.js';
+
+export { Encoding, Type };
 
 export type EntryRef = Ref<'entry'>;
-
-/** Redis's types, by the numbers that RDB uses for the oldest of them. */
-export const enum Type {
-  String = 0,
-  List = 1,
-  Set = 2,
-  SortedSet = 3,
-  Hash = 4,
-  Stream = 6,
-  /** For finding a key whatever its type. */
-  Any = 15,
-}
-
-export const enum Encoding {
-  /** A string that is an int64, in the payload. */
-  Integer = 0,
-  /** A string inside the entry. */
-  Embedded = 1,
-  /** A string in a block of its own. */
-  Blob = 2,
-}
 
 export const enum EntryFlag {
   HasExpiry = 1,
@@ -90,6 +72,13 @@ export function typeOf(slab: Slab, entry: EntryRef): Type {
 
 export function encodingOf(slab: Slab, entry: EntryRef): Encoding {
   return ((slab.i32[(entry << 1) + Entry.Meta]! >>> ENCODING_SHIFT) & TYPE_MASK) as Encoding;
+}
+
+/** Another encoding for an entry whose value hangs on a root, before and after. */
+export function setEncoding(slab: Slab, entry: EntryRef, encoding: Encoding): void {
+  assert(encodingOf(slab, entry) !== Encoding.Embedded, 'an embedded value has no payload');
+  const at = (entry << 1) + Entry.Meta;
+  slab.i32[at] = (slab.i32[at]! & ~(TYPE_MASK << ENCODING_SHIFT)) | (encoding << ENCODING_SHIFT);
 }
 
 export function flagsOf(slab: Slab, entry: EntryRef): number {

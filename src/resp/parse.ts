@@ -175,6 +175,8 @@ export class Parser {
     }
     this.at = at;
     this.wordsLeft = 0;
+    args.rawStart = this.commandAt;
+    args.rawEnd = at;
     return Parsed.Command;
   }
 
@@ -246,6 +248,7 @@ export class Parser {
     copyBytes(u8, this.at, args.u8, 0, args.u8.length);
     this.at = lineFeed + 1;
     args.count = 0;
+    args.rawEnd = 0;
     if (!this.splitLine(0, args.u8.length)) return this.fail('unbalanced quotes in request');
     return args.count === 0 ? Parsed.Nothing : Parsed.Command;
   }

@@ -27,6 +27,7 @@ import { ClientDirectory } from '../stats/clients.js';
 import { CommandStats } from '../stats/commands.js';
 import { Counter, ServerStats } from '../stats/server.js';
 import { Slowlog } from '../stats/slowlog.js';
+import { thresholds } from '../types/thresholds.js';
 import { Door } from './door.js';
 import type { LogFile } from './log-file.js';
 import { attachSlabs, type ProcessShape, statThreads } from './shape.js';
@@ -103,7 +104,7 @@ export class Executor {
       reply: new Reply(new Uint8Array(new ArrayBuffer(1024)), new GrowingEdge()),
     });
     this.serving = new Serving(this.runner, limits, {
-      beforeReplies: () => {},
+      beforeReplies: () => this.sink.endTurn(),
       closed: (connection) => this.forget(connection),
       log: (level, line) => log.write(level, line),
       beforeCommands: () => this.refresh(),
@@ -281,6 +282,7 @@ export class Executor {
   applyConfig(): void {
     const { config, runner } = this;
     limits.bulkBytesMax = config.number('proto-max-bulk-len');
+    adoptThresholds(config);
     const slowerThan = config.number('slowlog-log-slower-than');
     runner.slowerThanUs = slowerThan < 0 ? Number.POSITIVE_INFINITY : slowerThan;
     this.slowlog.setLengthMax(config.number('slowlog-max-len'));
@@ -339,6 +341,21 @@ export class Executor {
     this.lastOutputBytes = serving.outputBytes;
     this.lastChanges = this.runner.effects.changes;
   }
+}
+
+function adoptThresholds(config: Config): void {
+  thresholds.hashMaxListpackEntries = config.number('hash-max-listpack-entries');
+  thresholds.hashMaxListpackValue = config.number('hash-max-listpack-value');
+  thresholds.setMaxIntsetEntries = config.number('set-max-intset-entries');
+  thresholds.setMaxListpackEntries = config.number('set-max-listpack-entries');
+  thresholds.setMaxListpackValue = config.number('set-max-listpack-value');
+  thresholds.zsetMaxListpackEntries = config.number('zset-max-listpack-entries');
+  thresholds.zsetMaxListpackValue = config.number('zset-max-listpack-value');
+  thresholds.listMaxListpackSize = config.number('list-max-listpack-size');
+  thresholds.listCompressDepth = config.number('list-compress-depth');
+  thresholds.streamNodeMaxBytes = config.number('stream-node-max-bytes');
+  thresholds.streamNodeMaxEntries = config.number('stream-node-max-entries');
+  thresholds.hllSparseMaxBytes = config.number('hll-sparse-max-bytes');
 }
 
 /** Reads the class `normal` of client-output-buffer-limit: "normal hard soft seconds …". */

@@ -25,6 +25,7 @@ import { type Slab, usedBytesOf } from '../slab/slab.js';
 import { CommandStats } from '../stats/commands.js';
 import { ServerStats } from '../stats/server.js';
 import type { AcceptorStart } from './acceptor.js';
+import { deferCompilerThreads } from './compiler-threads.js';
 import { listenPlan } from './listen-plan.js';
 import { LogFile } from './log-file.js';
 import { attachSlabs, createShape, type ProcessShape, reserveSlabs, statThreads } from './shape.js';
@@ -189,6 +190,7 @@ async function startThreads(
 ): Promise<Worker[]> {
   for (const flag of INLINING_FLAGS.split(' ')) setFlagsFromString(flag);
   const { threadCount, transport } = shape.facts;
+  if (transport === 'native' && availableParallelism() === 1) deferCompilerThreads();
   const threads: Worker[] = [];
   let listeningFds: readonly number[] | null = transport === 'native' ? [] : null;
   for (let thread = 0; thread < threadCount; thread++) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Crc64, crc16, crc32c, keySlot, SLOT_COUNT } from '../../src/base/crc.js';
+import { Crc64, crc16, crc32, keySlot, SLOT_COUNT } from '../../src/base/crc.js';
 import { Prng } from '../../src/base/prng.js';
 
 // CLUSTER KEYSLOT of Redis 7.2.6.
@@ -90,18 +90,8 @@ describe('the checksums', () => {
     const crc = new Crc64();
     crc.update(CHECK, 0, 9);
     expect(crc16(CHECK, 0, 9)).toBe(0x31c3);
-    expect(crc32c(CHECK, 0, 9)).toBe(0xe3069283);
+    expect(crc32(CHECK, 0, 9)).toBe(0xcbf43926);
     expect(hexOf(crc)).toBe('e9c6d914c4b8d9ca');
-    // RFC 3720, B.4: 32 bytes of zeros, of ones, and counting up.
-    expect(crc32c(new Uint8Array(32), 0, 32)).toBe(0x8a9136aa);
-    expect(crc32c(new Uint8Array(32).fill(0xff), 0, 32)).toBe(0x62a8ab43);
-    expect(
-      crc32c(
-        Uint8Array.from({ length: 32 }, (_, at) => at),
-        0,
-        32,
-      ),
-    ).toBe(0x46dd794e);
   });
 
   it('agree with their bit-by-bit definitions at every length up to 70', () => {
@@ -110,8 +100,8 @@ describe('the checksums', () => {
       const bytes = bytesOf(prng, length + 6);
       const range = bytes.subarray(3, 3 + length);
       expect(crc16(bytes, 3, length), repeat).toBe(plainCrc16(range));
-      const wanted = plainReflected(range, 0x82f63b78n, 0xffffffffn) ^ 0xffffffffn;
-      expect(crc32c(bytes, 3, length), repeat).toBe(Number(wanted));
+      const wanted = plainReflected(range, 0xedb88320n, 0xffffffffn) ^ 0xffffffffn;
+      expect(crc32(bytes, 3, length), repeat).toBe(Number(wanted));
       const crc = new Crc64();
       crc.update(bytes, 3, length);
       const wanted64 = plainReflected(range, 0x95ac9329ac4bc9b5n, 0n);
@@ -125,7 +115,6 @@ describe('the checksums', () => {
     const whole = new Crc64();
     whole.update(bytes, 0, 200);
     for (let cut = 0; cut <= 200; cut++) {
-      expect(crc32c(bytes, cut, 200 - cut, crc32c(bytes, 0, cut))).toBe(crc32c(bytes, 0, 200));
       const crc = new Crc64();
       crc.update(bytes, 0, cut);
       crc.update(bytes, cut, 200 - cut);

@@ -19,7 +19,6 @@ const freesAtOnce = inert('a string, however long, is freed in constant time');
 const exactExpiry = inert(
   'its expiry index finds every expired key, so there is no effort to choose',
 );
-const laterType = inert('the type arrives in a later version');
 const noEvents = inert('keyspace events arrive with pub/sub in a later version');
 
 export const MEMORY_PARAMETERS: readonly Row[] = [
@@ -36,16 +35,14 @@ export const MEMORY_PARAMETERS: readonly Row[] = [
     default: -2,
     min: INT32_MIN,
     max: INT32_MAX,
-    support: laterType,
   }),
-  integer('list-compress-depth', { default: 0, min: 0, max: INT32_MAX, support: laterType }),
+  integer('list-compress-depth', { default: 0, min: 0, max: INT32_MAX }),
   integer('hash-max-listpack-entries', {
     alias: 'hash-max-ziplist-entries',
     default: 512,
     min: 0,
     max: INT64_MAX,
     isUnsigned: true,
-    support: laterType,
   }),
   memory('hash-max-listpack-value', {
     alias: 'hash-max-ziplist-value',
@@ -53,28 +50,24 @@ export const MEMORY_PARAMETERS: readonly Row[] = [
     min: 0,
     max: INT64_MAX,
     isUnsigned: true,
-    support: laterType,
   }),
   integer('set-max-intset-entries', {
     default: 512,
     min: 0,
     max: INT64_MAX,
     isUnsigned: true,
-    support: laterType,
   }),
   integer('set-max-listpack-entries', {
     default: 128,
     min: 0,
     max: INT64_MAX,
     isUnsigned: true,
-    support: laterType,
   }),
   integer('set-max-listpack-value', {
     default: 64,
     min: 0,
     max: INT64_MAX,
     isUnsigned: true,
-    support: laterType,
   }),
   integer('zset-max-listpack-entries', {
     alias: 'zset-max-ziplist-entries',
@@ -82,7 +75,6 @@ export const MEMORY_PARAMETERS: readonly Row[] = [
     min: 0,
     max: INT64_MAX,
     isUnsigned: true,
-    support: laterType,
   }),
   memory('zset-max-listpack-value', {
     alias: 'zset-max-ziplist-value',
@@ -90,22 +82,19 @@ export const MEMORY_PARAMETERS: readonly Row[] = [
     min: 0,
     max: INT64_MAX,
     isUnsigned: true,
-    support: laterType,
   }),
   memory('stream-node-max-bytes', {
     default: 4 * KB,
     min: 0,
     max: INT64_MAX,
     isUnsigned: true,
-    support: laterType,
   }),
-  integer('stream-node-max-entries', { default: 100, min: 0, max: INT64_MAX, support: laterType }),
+  integer('stream-node-max-entries', { default: 100, min: 0, max: INT64_MAX }),
   memory('hll-sparse-max-bytes', {
     default: 3000,
     min: 0,
     max: INT64_MAX,
     isUnsigned: true,
-    support: laterType,
   }),
   special('notify-keyspace-events', { form: eventClasses, support: noEvents }),
   choice('maxmemory-policy', {

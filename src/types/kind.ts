@@ -1,0 +1,60 @@
+// What all value types have in common: their numbers, their encodings, and what the keyspace does
+// with a value whose inside it does not know (keyspace/values.ts). A structured value hangs on one
+// block, its root; the entry of its key holds encoding and root.
+
+import type { Slab } from '../slab/slab.js';
+
+/** Redis's types, by the numbers that RDB uses for the oldest of them. */
+export const enum Type {
+  String = 0,
+  List = 1,
+  Set = 2,
+  SortedSet = 3,
+  Hash = 4,
+  Stream = 6,
+  /** For finding a key whatever its type. */
+  Any = 15,
+}
+
+/** Four bits. All but Embedded keep a payload of eight bytes in the entry. */
+export const enum Encoding {
+  /** A string that is an int64, in the payload. */
+  Integer = 0,
+  /** A string inside the entry. */
+  Embedded = 1,
+  /** A string in a block of its own. */
+  Blob = 2,
+  /** A small collection in one packed list (structs/packed.ts). */
+  Packed = 3,
+  /** A list as a chain of packed nodes (structs/chain.ts). */
+  Chain = 4,
+  /** A set or hash as a table (structs/table.ts). */
+  Table = 5,
+  /** A sorted set as a tree with a table (structs/tree.ts). */
+  Tree = 6,
+  /** A set of integers as a sorted array (structs/integers.ts). */
+  Integers = 7,
+  /** A stream. */
+  Log = 8,
+}
+
+/** What the keyspace asks of a structured type. `root` is what the entry's payload holds. */
+export interface ValueKind {
+  /** Redis's name, for OBJECT ENCODING. */
+  encodingName(slab: Slab, encoding: Encoding, root: number): string;
+  /** Elements: decides whether a removal is worth doing in steps. */
+  length(slab: Slab, encoding: Encoding, root: number): number;
+  /**
+   * Frees about `budget` elements, and with the last of them the root. True when all is freed;
+   * called again otherwise, and nothing else is done with the value in between.
+   */
+  freeStep(slab: Slab, encoding: Encoding, root: number, budget: number): boolean;
+  /** Bytes that a copy may allocate at the most, for reserve. */
+  copyReserve(slab: Slab, encoding: Encoding, root: number): number;
+  /** Copies the value into `target`, which may be the same slab; returns the copy's root. */
+  copy(slab: Slab, encoding: Encoding, root: number, target: Slab): number;
+  /** Bytes of slab that the value holds, for MEMORY USAGE. */
+  heldBytes(slab: Slab, encoding: Encoding, root: number): number;
+  /** Throws when the structure is broken: tests and DEBUG. */
+  check(slab: Slab, encoding: Encoding, root: number): void;
+}
