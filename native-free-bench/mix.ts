@@ -80,9 +80,13 @@ const COMMANDS: readonly CommandRow[] = [
 const NAMED: ReadonlyMap<string, string> = new Map([
   ['getset', 'GET:80,SET:20'],
   ['counters', 'INCR:70,DECR:10,HOTINCR:5,COUNT:15'],
-  // A tick of a game: positions written and read, alone and ten at a time, scores, sessions. Boards
-  // and event lists join when their types do.
-  ['game', 'SET:25,MGET:10,INCR:15,GET:30,SETEX:10,EXISTS:5,EXPIRE:5'],
+  // A tick of a game: positions written and read, alone and ten at a time, the state of things in
+  // hashes, a board of scores, sessions.
+  [
+    'game',
+    'SET:15,MGET:10,INCR:10,GET:15,HSET:10,HGET:10,ZINCRBY:10,ZREVRANGE:5,SETEX:10,EXPIRE:5',
+  ],
+  ['leaderboard', 'ZINCRBY:60,ZREVRANK:30,ZREVRANGE:10'],
   ['mget', 'MGET'],
   ['mset', 'MSET'],
 ]);

@@ -120,7 +120,7 @@ const ROWS: readonly OptionRow[] = [
   },
   {
     name: 'mix',
-    value: 'getset|counters|game|mget|mset|GET:80,SET:20',
+    value: 'getset|counters|game|leaderboard|mget|mset|GET:80,SET:20',
     about: 'what is sent (getset)',
     read: (text) => {
       parseMix(text);

@@ -1,5 +1,6 @@
 // The named suites as rows: what each sends, its own defaults, and how small it is when tiny.
 
+import { runBoard, runElements, runTypes } from './collections.js';
 import { runConnections, runExpiry, runGrowth, runMemory, runStart } from './events.js';
 import type { Bench } from './measure.js';
 import type { GivenOptions } from './options.js';
@@ -88,6 +89,38 @@ export const SUITES: readonly Suite[] = [
     isStarter: true,
     defaults: { keys: 1_000_000, size: 16 },
     run: runMemory,
+  },
+  {
+    ...PLAIN,
+    name: 'types',
+    about: "redis-benchmark's tests of lists, sets, hashes, sorted sets and streams.",
+    defaults: { pipelines: [16] },
+    prefersNative: true,
+    run: runTypes,
+  },
+  {
+    ...PLAIN,
+    name: 'board',
+    about: 'A sorted set of a million members: writes, ranks and ranges.',
+    defaults: { pipelines: [16], keys: 1_000_000 },
+    run: runBoard,
+  },
+  {
+    ...PLAIN,
+    name: 'elements',
+    about: 'Bytes for each element of a million in every type.',
+    isStarter: true,
+    defaults: { keys: 1_000_000, connections: 1 },
+    tiny: { keys: 5000 },
+    run: runElements,
+  },
+  {
+    ...PLAIN,
+    name: 'leaderboard',
+    about: 'A board in play: 60 % ZINCRBY, 30 % ZREVRANK, 10 % the top ten.',
+    cases: OWN_MIX,
+    defaults: { mix: 'leaderboard', pipelines: [16], keys: 1_000_000 },
+    run: runLoadSuite,
   },
   {
     ...PLAIN,

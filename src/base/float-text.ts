@@ -195,15 +195,21 @@ export function writeDouble(u8: Uint8Array, at: number, value: number): number {
 }
 
 function writeDoubleSlowly(u8: Uint8Array, at: number, value: number): number {
-  if (value === 0) {
-    u8[at++] = MINUS;
-    u8[at] = ZERO;
-    return 2;
-  }
-  if (value >= -TWO_62 && value <= TWO_62 && int64FromNumber(value)) {
+  if (value !== 0 && value >= -TWO_62 && value <= TWO_62 && int64FromNumber(value)) {
     return writeInt64(u8, at, int64.lo, int64.hi);
   }
+  return writeShortest(u8, at, value);
+}
+
+/** As writeDouble, but whole numbers with many zeros have an exponent, too: as in DEBUG DIGEST. */
+export function writeShortest(u8: Uint8Array, at: number, value: number): number {
   if (Number.isNaN(value)) return writeWord(u8, at, WORD_NAN);
+  if (value === 0) {
+    const isNegative = 1 / value < 0;
+    if (isNegative) u8[at++] = MINUS;
+    u8[at] = ZERO;
+    return isNegative ? 2 : 1;
+  }
   let sign = 0;
   if (value < 0) {
     u8[at] = MINUS;

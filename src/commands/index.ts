@@ -2,18 +2,36 @@
 
 import type { CommandSpec } from '../dispatch/define.js';
 import { bitmapCommands } from './bitmap.js';
+import { blockingCommands } from './blocking/index.js';
 import { commandCommands } from './command.js';
 import { connectionCommands } from './connection.js';
 import { genericCommands } from './generic/index.js';
+import { geoCommands } from './geo/index.js';
+import { hashCommands } from './hash/index.js';
+import { hyperloglogCommands } from './hyperloglog.js';
+import { listCommands } from './list/index.js';
 import { serverCommands } from './server/index.js';
 import { serverKeyspaceCommands } from './server-keyspace.js';
+import { setCommands } from './set/index.js';
+import { sortCommands } from './sort/index.js';
+import { sortedSetCommands } from './sorted-set/index.js';
+import { streamCommands } from './stream/index.js';
 import { stringCommands } from './string/index.js';
 
 export const allCommands: readonly CommandSpec[] = [
   ...connectionCommands,
   ...bitmapCommands,
+  ...blockingCommands,
   ...genericCommands,
+  ...geoCommands,
+  ...hyperloglogCommands,
+  ...setCommands,
+  ...sortCommands,
+  ...sortedSetCommands,
+  ...streamCommands,
   ...stringCommands,
+  ...listCommands,
+  ...hashCommands,
   ...serverCommands,
   ...serverKeyspaceCommands,
   ...commandCommands,

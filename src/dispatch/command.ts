@@ -16,7 +16,7 @@ export class Command {
   readonly flags: number;
   readonly shape: Shape;
   readonly isFast: boolean;
-  /** One key and constant cost: several in a row are timed as one (run.ts). */
+  /** One key and hardly any cost: several in a row are timed as one (run.ts). */
   readonly isQuick: boolean;
   readonly isWrite: boolean;
   /** Gate bits that may refuse this command (gates.ts). */
@@ -42,7 +42,8 @@ export class Command {
     this.flags = fields.spec.flags;
     this.shape = fields.spec.shape;
     this.isFast = fields.isFast;
-    this.isQuick = fields.spec.shape === Shape.Key && fields.spec.cost === 'O(1)';
+    this.isQuick =
+      fields.spec.shape === Shape.Key && (fields.isFast || fields.spec.cost === 'O(1)');
     this.isWrite = fields.isWrite;
     this.subjectTo = fields.subjectTo;
     this.firstKey = fields.firstKey;

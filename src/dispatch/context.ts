@@ -5,6 +5,7 @@ import type { Keyspace } from '../keyspace/keyspace.js';
 import type { Partition } from '../keyspace/partition.js';
 import { Refusal } from '../resp/errors.js';
 import type { Reply } from '../resp/write.js';
+import type { Blocking, BlockOrder } from './blocking.js';
 import type { Command } from './command.js';
 import type { Effects, Notify } from './effects.js';
 import type { Parts } from './parts.js';
@@ -20,6 +21,7 @@ export class Context {
   readonly server: ServerDoor;
   /** For commands of very many keys; null where there is one thread. */
   readonly parts: Parts | null;
+  readonly blocking: Blocking;
   /** Takes and releases the lock of one partition; given by run.ts. */
   private readonly visitPartition: (index: number, database: number, visitor: Visitor) => void;
   session: Session;
@@ -34,6 +36,7 @@ export class Context {
     effects: Effects;
     server: ServerDoor;
     parts: Parts | null;
+    blocking: Blocking;
     visitPartition: (index: number, database: number, visitor: Visitor) => void;
     session: Session;
     command: Command;
@@ -44,6 +47,7 @@ export class Context {
     this.effects = fields.effects;
     this.server = fields.server;
     this.parts = fields.parts;
+    this.blocking = fields.blocking;
     this.visitPartition = fields.visitPartition;
     this.session = fields.session;
     this.command = fields.command;
@@ -57,6 +61,14 @@ export class Context {
    */
   at(index: number): Partition {
     return this.keyspace.partitions[this.args.partitions[index]!]!;
+  }
+
+  /**
+   * May the key at word `index` be looked at? Not in every run of a command that has waited: see
+   * blocking.ts. Such a key is passed over.
+   */
+  isHere(index: number): boolean {
+    return this.args.partitions[index]! >= 0;
   }
 
   /** Milliseconds since 1970, one value for the whole command. */
@@ -90,5 +102,10 @@ export class Context {
   /** The reply comes later; until then no further command of this session is read. */
   wait(wait: Wait): void {
     this.session.wait = wait;
+  }
+
+  /** The command found nothing and waits for its keys; its last act, under their locks. */
+  block(order: BlockOrder): void {
+    this.blocking.block(this, order);
   }
 }

@@ -2,7 +2,9 @@
 // lookup, arity check, routing, gates, COMMAND and its subcommands, ACL categories,
 // docs/commands.md.
 
+import type { Slices } from '../base/slices.js';
 import type { Context } from './context.js';
+import type { KeyPositions } from './route.js';
 
 /** How a command meets partitions; the router takes the locks accordingly. */
 export const enum Shape {
@@ -64,8 +66,15 @@ export type Group =
   | 'cluster'
   | 'connection'
   | 'generic'
+  | 'geo'
+  | 'hash'
+  | 'hyperloglog'
+  | 'list'
   | 'scripting'
   | 'server'
+  | 'set'
+  | 'sorted-set'
+  | 'stream'
   | 'string';
 
 /** What a file in commands/ writes down. */
@@ -84,6 +93,11 @@ export interface CommandSpec {
   /** Arguments behind the name, in the manual's notation: `key value [NX | XX]`. */
   readonly syntax?: string;
   readonly keys?: readonly KeySpec[];
+  /**
+   * Finds the keys of a command whose `keys` do not say exactly where they are, with the index of
+   * the specification each belongs to; for the result see findKeys in route.ts.
+   */
+  readonly findKeys?: (args: Slices, out: KeyPositions) => boolean;
   /** ACL categories that do not follow from flags and group (see table.ts). */
   readonly categories?: readonly string[];
   readonly tips?: readonly string[];

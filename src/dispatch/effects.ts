@@ -9,6 +9,7 @@ import { copyBytes } from '../base/bytes.js';
 import type { Slices } from '../base/slices.js';
 import type { Partition } from '../keyspace/partition.js';
 import { Header } from '../slab/slab.js';
+import type { Text } from '../types/hash/hash.js';
 
 /** Takes the records of this thread's changes. */
 export interface RecordSink {
@@ -20,6 +21,8 @@ export interface RecordSink {
 
 /** Classes of keyspace notifications, as `notify-keyspace-events` selects them. */
 export const enum Notify {
+  /** A change that nobody is notified of. */
+  None = 0,
   Generic = 1,
   String = 2,
   List = 4,
@@ -159,6 +162,40 @@ export class Effects {
     this.isReplaced = isReplaced;
   }
 
+  /** A field of a hash expired, which no command asked for. */
+  recordFieldRemoval(
+    database: number,
+    u8: Uint8Array,
+    start: number,
+    length: number,
+    field: Text,
+  ): void {
+    this.changes++;
+    if (!this.sink.isOn) return;
+    const { scratchAt, isReplaced } = this;
+    this.begin(3);
+    this.word(HDEL);
+    this.bytes(u8, start, length);
+    this.bytes(field.u8, field.start, field.length);
+    this.sink.append(database, this.scratch, scratchAt, this.scratchAt - scratchAt);
+    this.scratchAt = scratchAt;
+    this.isReplaced = isReplaced;
+  }
+
+  /** Notifies of what happened to a key without a command: fields of a hash have expired. */
+  announce(
+    partition: Partition,
+    u8: Uint8Array,
+    start: number,
+    length: number,
+    notify: Notify,
+    event: string,
+  ): void {
+    if ((this.notifications.classes & notify) === 0) return;
+    const key = new Uint8Array(u8.slice(start, start + length));
+    this.notifications.notify(notify, event, partition.database, key);
+  }
+
   private header(mark: number, value: number): void {
     this.room(24);
     this.scratch[this.scratchAt++] = mark;
@@ -182,3 +219,4 @@ export class Effects {
 }
 
 const DEL = Buffer.from('DEL', 'latin1');
+const HDEL = Buffer.from('HDEL', 'latin1');

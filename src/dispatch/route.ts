@@ -25,6 +25,8 @@ export class KeyPositions {
   /** Which key specification each came from. */
   specs = new Uint8Array(64);
   count = 0;
+  /** The command may reach keys that none of its words names: it needs all partitions. */
+  isEvery = false;
 
   add(word: number, spec: number): void {
     if (this.count === this.words.length) {
@@ -47,12 +49,14 @@ export class KeyPositions {
  */
 export function findKeys(command: Command, args: Slices, out: KeyPositions): boolean {
   out.count = 0;
+  out.isEvery = false;
   if (command.hasPlainKeys && command.firstKey !== 0) {
     const last = command.lastKey < 0 ? args.count + command.lastKey : command.lastKey;
     if (last >= args.count) return false;
     for (let index = command.firstKey; index <= last; index += command.keyStep) out.add(index, 0);
     return true;
   }
+  if (command.spec.findKeys !== undefined) return command.spec.findKeys(args, out);
   const specs = command.spec.keys;
   if (specs === undefined) return true;
   for (let index = 0; index < specs.length; index++) {
@@ -64,7 +68,7 @@ export function findKeys(command: Command, args: Slices, out: KeyPositions): boo
 function findBySpec(spec: KeySpec, specIndex: number, args: Slices, out: KeyPositions): boolean {
   const begin = beginOf(spec, args);
   if (begin === -1) return true;
-  if (begin >= args.count) return false;
+  if (begin >= args.count) return begin === args.count && mayBeEmpty(spec);
   if (spec.find === 'unknown') return false;
   let first = begin;
   let last: number;
@@ -84,6 +88,11 @@ function findBySpec(spec: KeySpec, specIndex: number, args: Slices, out: KeyPosi
   if (last >= args.count) return false;
   for (let word = first; word <= last; word += spec.find.step) out.add(word, specIndex);
   return true;
+}
+
+/** PFMERGE without sources: what reaches to the last word may begin behind it. */
+function mayBeEmpty({ find }: KeySpec): boolean {
+  return typeof find === 'object' && 'lastKey' in find && find.lastKey === -1 && find.limit === 0;
 }
 
 function beginOf(spec: KeySpec, args: Slices): number {

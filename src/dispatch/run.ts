@@ -11,6 +11,7 @@ import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import type { Slices } from '../base/slices.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
+import type { WaitersShape } from '../keyspace/waiters.js';
 import { Refusal } from '../resp/errors.js';
 import type { Reply } from '../resp/write.js';
 import {
@@ -23,6 +24,7 @@ import {
   takeLocks,
 } from '../slab/lock.js';
 import { Header } from '../slab/slab.js';
+import { Blocking, Wanted } from './blocking.js';
 import type { Command } from './command.js';
 import { Context, type Visitor } from './context.js';
 import { Shape } from './define.js';
@@ -44,6 +46,8 @@ export const enum Outcome {
 }
 
 const GROUP_CALLS = 32;
+/** Times that a command gives its locks back for more before it takes them all. */
+const WIDENING_ROUNDS = 3;
 /** A command or a reply from this size on takes long enough to be timed by itself. */
 const LONG_BYTES = 16 * 1024;
 const UNKNOWN_ARGS_BYTES = 128;
@@ -55,6 +59,7 @@ export class Runner {
   readonly effects: Effects;
   readonly server: ServerDoor;
   readonly clock: Clock;
+  readonly blocking: Blocking;
   /** Gate bits raised for all sessions. */
   raised = 0;
   /** slowlog-log-slower-than; infinite when the slow log is off. */
@@ -79,6 +84,8 @@ export class Runner {
     clock: Clock;
     self: Holder;
     parts?: Parts | null;
+    waiters: WaitersShape;
+    thread: number;
     session: Session;
     args: Slices;
     reply: Reply;
@@ -98,11 +105,15 @@ export class Runner {
     this.allPartitions = Int32Array.from(partitions, (_, index) => index);
     this.involved = new Int32Array(partitions.length);
     this.isInvolved = new Uint8Array(partitions.length);
+    this.blocking = new Blocking(fields.waiters, fields.thread, (index, visitor) =>
+      this.visit(index, 0, visitor),
+    );
     this.context = new Context({
       keyspace: fields.keyspace,
       effects: fields.effects,
       server: fields.server,
       parts: fields.parts ?? null,
+      blocking: this.blocking,
       visitPartition: (index, database, visitor) => this.visit(index, database, visitor),
       session: fields.session,
       command: fields.table.all[0]!,
@@ -179,7 +190,8 @@ export class Runner {
       this.runWide(command, context);
     }
     this.keyspace.stampsAccess = true;
-    this.groupCalls++;
+    // Who waits is counted when it is answered.
+    if (session.wait?.place === undefined) this.groupCalls++;
     if (
       !command.isQuick ||
       this.groupCalls === GROUP_CALLS ||
@@ -190,7 +202,9 @@ export class Runner {
     ) {
       this.closeGroup(args);
     }
-    if (session.replyMode !== ReplyMode.On) this.applyReplyMode(session, reply);
+    if (session.replyMode !== ReplyMode.On && session.wait === null) {
+      this.applyReplyMode(session, reply);
+    }
     return Outcome.Done;
   }
 
@@ -201,6 +215,11 @@ export class Runner {
     const partition = keyspace.partitions[args.partitions[command.firstKey]!]!;
     const words = partition.slab.i32;
     takeLock(words, Header.Lock, this.self);
+    if (words[Header.Listeners] !== 0 && command.isWrite && this.wantsMore(command, args)) {
+      releaseLock(words, Header.Lock);
+      this.runWide(command, context);
+      return;
+    }
     partition.select(session.database);
     context.partition = partition;
     try {
@@ -209,7 +228,24 @@ export class Runner {
     } catch (thrown) {
       this.refuse(command, thrown, context.reply);
     }
+    if (this.blocking.hasReady) this.serveWaiting(partition.index);
     releaseLock(words, Header.Lock);
+  }
+
+  /** Does somebody wait for the key who needs more than its partition when it is changed? */
+  private wantsMore(command: Command, args: Slices): boolean {
+    const { isInvolved } = this;
+    const index = args.partitions[command.firstKey]!;
+    isInvolved[index] = 1;
+    const wanted = this.blocking.wanting(this.context, command.firstKey, isInvolved);
+    isInvolved.fill(0);
+    return wanted !== Wanted.Nothing;
+  }
+
+  /** Serves who waits for what the command has changed; the lock of partition `index` is held. */
+  serveWaiting(index: number): void {
+    this.involved[0] = index;
+    this.blocking.serve(this.context, this.involved, 1);
   }
 
   private runWide(command: Command, context: Context): void {
@@ -224,18 +260,87 @@ export class Runner {
       }
       return;
     }
-    const count = command.shape === Shape.Every ? this.involveAll() : this.involve(command, args);
-    takeLocks(this.places, this.involved, count, this.self);
+    const count = this.takeLocksFor(command, args);
     const { partitions } = this.keyspace;
     for (let at = 0; at < count; at++) partitions[this.involved[at]!]!.select(session.database);
     if (!command.isFast) this.label(command, count);
-    context.partition = partitions[count === 0 ? 0 : this.involved[0]!]!;
+    // A command of one key comes here too, when its waiters want more than its partition.
+    const isOfKey = command.shape === Shape.Key;
+    const first = isOfKey ? args.partitions[command.firstKey]! : this.involved[0]!;
+    context.partition = partitions[count === 0 ? 0 : first]!;
     try {
       command.run(context);
       if (effects.dirty !== 0) effects.settle(session.database, args);
     } catch (thrown) {
       this.refuse(command, thrown, context.reply);
     }
+    if (this.blocking.hasReady) this.blocking.serve(context, this.involved, count);
+    releaseLocks(this.places, this.involved, count);
+    if (this.blocking.hasLeft) this.serveLeft();
+  }
+
+  /**
+   * Takes the locks of the partitions that the command involves, and of those that somebody needs
+   * who waits for one of its keys (blocking.ts). That is only seen under the locks: when there are
+   * more, all are given back and taken again, in order. Returns how many, listed in `involved`.
+   */
+  private takeLocksFor(command: Command, args: Slices): number {
+    const { places, involved, self } = this;
+    let count = command.shape === Shape.Every ? this.involveAll() : this.involve(command, args);
+    takeLocks(places, involved, count, self);
+    if (!command.isWrite || count === this.allPartitions.length) return count;
+    for (let round = 0; ; round++) {
+      const wanted = this.wantedBy(count);
+      if (wanted === Wanted.Nothing) return count;
+      releaseLocks(places, involved, count);
+      const takesAll = wanted === Wanted.All || round === WIDENING_ROUNDS;
+      count = takesAll ? this.involveAll() : this.listInvolved();
+      takeLocks(places, involved, count, self);
+      if (takesAll) {
+        this.isInvolved.fill(0);
+        return count;
+      }
+    }
+  }
+
+  /** Leaves marks in isInvolved when it is not Nothing: of what is held and what is wanted. */
+  private wantedBy(count: number): Wanted {
+    const { positions, involved, isInvolved, blocking, context } = this;
+    const { partitions } = this.keyspace;
+    let isListenedTo = false;
+    for (let at = 0; at < count; at++) {
+      if (partitions[involved[at]!]!.slab.i32[Header.Listeners] !== 0) isListenedTo = true;
+    }
+    if (!isListenedTo) return Wanted.Nothing;
+    for (let at = 0; at < count; at++) isInvolved[involved[at]!] = 1;
+    let result = Wanted.Nothing;
+    for (let at = 0; at < positions.count && result !== Wanted.All; at++) {
+      const wanted = blocking.wanting(context, positions.words[at]!, isInvolved);
+      if (wanted > result) result = wanted;
+    }
+    if (result === Wanted.Nothing) isInvolved.fill(0);
+    return result;
+  }
+
+  /** Lists the partitions that are marked in isInvolved, and takes the marks back. */
+  private listInvolved(): number {
+    const { involved, isInvolved } = this;
+    let count = 0;
+    for (let index = 0; index < isInvolved.length; index++) {
+      if (isInvolved[index] === 0) continue;
+      isInvolved[index] = 0;
+      involved[count++] = index;
+    }
+    return count;
+  }
+
+  /** Serves with all locks who could not be served with those of the command. */
+  private serveLeft(): void {
+    const { blocking, context } = this;
+    const count = this.involveAll();
+    takeLocks(this.places, this.involved, count, this.self);
+    blocking.takeLeft();
+    blocking.serve(context, this.involved, count);
     releaseLocks(this.places, this.involved, count);
   }
 
@@ -256,7 +361,10 @@ export class Runner {
   private involve(command: Command, args: Slices): number {
     const { positions, involved, isInvolved } = this;
     // Where keys cannot be found the handler refuses before it looks for any.
-    if (!findKeys(command, args, positions)) return 0;
+    if (!findKeys(command, args, positions)) {
+      positions.count = 0;
+      return 0;
+    }
     const { touching } = this;
     const { database } = this.context.session;
     let count = 0;
@@ -277,7 +385,7 @@ export class Runner {
     for (let at = 0; at < count; at++) isInvolved[involved[at]!] = 0;
     // The keys beyond the first few are touched by the parts of a large command, or not at all.
     touching.run();
-    return count;
+    return positions.isEvery ? this.involveAll() : count;
   }
 
   private visit(index: number, database: number, visitor: Visitor): void {
@@ -287,6 +395,8 @@ export class Runner {
     partition.select(database);
     try {
       visitor(partition);
+      // A look at a key may have expired it.
+      if (this.blocking.hasReady) this.serveWaiting(index);
     } finally {
       releaseLock(words, Header.Lock);
     }
@@ -332,8 +442,8 @@ export class Runner {
     this.tell(now);
   }
 
-  /** CLIENT REPLY: drops what the command wrote. */
-  private applyReplyMode(session: Session, reply: Reply): void {
+  /** CLIENT REPLY: drops what the command wrote, now or when its wait was over. */
+  applyReplyMode(session: Session, reply: Reply): void {
     if (session.replyMode === ReplyMode.On) return;
     reply.at = reply.commandAt;
     if (session.replyMode === ReplyMode.SkipNext) session.replyMode = ReplyMode.Skip;

@@ -32,6 +32,15 @@ export interface Wait {
   readonly timedOut: (reply: Reply) => void;
   /** CLIENT UNBLOCK with ERROR: the line of the error; with TIMEOUT timedOut answers. */
   readonly unblockLine: string;
+  /**
+   * Gets the wait out of others' reach before it is ended from here. False: somebody is answering
+   * it, or looks whether to; its answer comes by itself, or it waits on.
+   */
+  readonly withdraw?: () => boolean;
+  /** The connection is gone: nobody is to answer it any more. */
+  readonly abandon?: () => void;
+  /** What others know it by: see dispatch/blocking.ts. */
+  readonly place?: number;
 }
 
 /** The session's connection, as far as commands may act on it. */
@@ -64,6 +73,8 @@ export class Session {
   isNoEvict = false;
   isNoTouch = false;
   isReadOnly = false;
+  /** Inside MULTI or a script nothing waits: blocking commands answer as when time is over. */
+  isDenyBlocking = false;
   /** Set while the session waits; the edge reads no further commands of it. */
   wait: Wait | null = null;
 

@@ -17,7 +17,14 @@ const CATEGORY_OF_GROUP: Readonly<Record<string, string | undefined>> = {
   bitmap: '@bitmap',
   connection: '@connection',
   generic: '@keyspace',
+  geo: '@geo',
+  hash: '@hash',
+  hyperloglog: '@hyperloglog',
+  list: '@list',
   scripting: '@scripting',
+  set: '@set',
+  'sorted-set': '@sortedset',
+  stream: '@stream',
   string: '@string',
 };
 

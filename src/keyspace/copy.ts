@@ -28,10 +28,12 @@ import {
 } from './entry.js';
 import type { Partition } from './partition.js';
 import { copyBlob } from './strings.js';
+import { copyStructure, isStructured, rekeyStructure, structureReserve } from './values.js';
 
 /** Memory that copyEntry may need under a key of `keyBytes`, for Partition.reserve. */
 export function copyReserve(slab: Slab, entry: EntryRef, keyBytes: number): number {
   const bytes = headReserve(slab, entry, keyBytes);
+  if (isStructured(slab, entry)) return bytes + structureReserve(slab, entry) + PAGE_BYTES;
   if (encodingOf(slab, entry) !== Encoding.Blob) return bytes;
   // Two blocks, each rounded up to pages at the most.
   return bytes + payloadHigh(slab, entry) + 2 * PAGE_BYTES;
@@ -60,6 +62,10 @@ export function copyEntry(
     setPayload(target.slab, copied, copyBlob(slab, entry, target.slab), payloadHigh(slab, entry));
   } else if (encoding === Encoding.Integer) {
     setPayload(target.slab, copied, payloadLow(slab, entry), payloadHigh(slab, entry));
+  } else if (isStructured(slab, entry)) {
+    const root = copyStructure(slab, entry, target.slab);
+    setPayload(target.slab, copied, root, payloadHigh(slab, entry));
+    rekeyStructure(target.slab, copied, args.hashes[index]!);
   }
   return copied;
 }
@@ -98,6 +104,7 @@ export function renameEntry(
   if (encodingOf(slab, entry) !== Encoding.Embedded) {
     setPayload(slab, renamed, payloadLow(slab, entry), payloadHigh(slab, entry));
   }
+  if (isStructured(slab, renamed)) rekeyStructure(slab, renamed, args.hashes[to]!);
   setRecency(slab, renamed, recencyOf(slab, entry));
   source.removeHead(args, from, entry);
 }

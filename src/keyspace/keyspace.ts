@@ -2,6 +2,7 @@
 // the recency to stamp, and who hears of keys that come and go.
 
 import type { Slab } from '../slab/slab.js';
+import type { Text } from '../types/hash/hash.js';
 import { Partition } from './partition.js';
 
 /** News of the keyspace, wired by the floors above. Called under the partition's lock. */
@@ -13,6 +14,25 @@ export interface KeyspaceSinks {
     u8: Uint8Array,
     start: number,
     length: number,
+  ): void;
+  /**
+   * A field of the hash at key u8[start, start + length) expired: it is about to be removed. Once
+   * for each; fieldsExpired follows once for the hash.
+   */
+  fieldExpired(
+    partition: Partition,
+    u8: Uint8Array,
+    start: number,
+    length: number,
+    field: Text,
+  ): void;
+  /** Fields of a hash have expired, all of them if `isGone`: then the key goes as well. */
+  fieldsExpired(
+    partition: Partition,
+    u8: Uint8Array,
+    start: number,
+    length: number,
+    isGone: boolean,
   ): void;
   /** A snapshot is walking and the bucket, as it is now, must be saved before it changes. */
   saveFirst(partition: Partition, bucket: number): void;
@@ -26,6 +46,17 @@ export const enum Lookup {
   Misses = 1,
   Expired = 2,
   Words = 3,
+}
+
+/**
+ * Which values of many elements lose their key at once and their memory later, by the parameters
+ * lazyfree-lazy-*. UNLINK does it always.
+ */
+export interface Laziness {
+  onDelete: boolean;
+  /** When a key gets another value, or loses it to a command that is not about removing. */
+  onOverwrite: boolean;
+  onExpiry: boolean;
 }
 
 export class Keyspace {
@@ -43,6 +74,7 @@ export class Keyspace {
    * False while base load, replay or a replica's link applies: nothing expires by the clock then.
    */
   expiresByClock = true;
+  readonly freesLater: Laziness = { onDelete: false, onOverwrite: false, onExpiry: false };
   readonly lookups: Float64Array;
   sinks: KeyspaceSinks;
 
@@ -50,7 +82,13 @@ export class Keyspace {
     this.databaseCount = databaseCount;
     this.mask = slabs.length - 1;
     this.lookups = lookups;
-    this.sinks = { expired() {}, saveFirst() {}, changed() {} };
+    this.sinks = {
+      expired() {},
+      fieldExpired() {},
+      fieldsExpired() {},
+      saveFirst() {},
+      changed() {},
+    };
     this.partitions = slabs.map((slab) => new Partition(this, slab));
   }
 }

@@ -8,12 +8,11 @@
 //   └──────────────────────────────┴─────────────────────┴─────────────┴─────────┘
 //                                                          see upkeep.ts
 
-import { assert } from '../base/assert.js';
 import { copyBytes } from '../base/bytes.js';
 import { hashBytes } from '../base/hash.js';
 import type { Slices } from '../base/slices.js';
 import { Refusal, WRONG_TYPE } from '../resp/errors.js';
-import { type BlockRef, release, reserve } from '../slab/alloc.js';
+import { reserve } from '../slab/alloc.js';
 import { counterOf, DATABASE_WORDS, Header, NONE, type Slab } from '../slab/slab.js';
 import {
   bucketAt,
@@ -27,6 +26,13 @@ import {
   TableRoot,
   touchBucket,
 } from '../structs/table.js';
+import {
+  freeDetachedStep,
+  freeEntryLater,
+  freeEntryNow,
+  freeValueLater,
+  freeValueNow,
+} from './detached.js';
 import {
   allocateEntry,
   clearFlag,
@@ -45,7 +51,6 @@ import {
   hasKey,
   keyBytesOf,
   keyStartOf,
-  payloadLow,
   placeOf,
   recencyOf,
   releaseEntry,
@@ -69,6 +74,9 @@ import {
   removeExpiry,
 } from './expire.js';
 import { type Keyspace, Lookup } from './keyspace.js';
+
+/** Entries or elements to free between two looks at whether there is room now. */
+const DETACHED_PER_STEP = 1000;
 
 const enum Root {
   Table = 0,
@@ -203,12 +211,22 @@ export class Partition {
       keyspace.sinks.changed(this, slab.u8, start, length);
     }
     this.saveFirst(hash);
-    this.unlink(entry, hash);
+    this.unlink(entry, hash, keyspace.freesLater.onExpiry);
   }
 
   /** Refuses with -OOM unless a change that allocates a block of `bytes` can go through. */
   reserve(bytes: number): void {
-    if (!reserve(this.slab, bytes + EXPIRY_RESERVE_BYTES)) throw this.full;
+    if (!reserve(this.slab, bytes + EXPIRY_RESERVE_BYTES)) this.reserveSlowly(bytes);
+  }
+
+  /** What is detached is room as well: its keys are gone, only freeing it was put off. */
+  private reserveSlowly(bytes: number): void {
+    const { slab } = this;
+    for (let isLast = false; !isLast; ) {
+      isLast = freeDetachedStep(slab, DETACHED_PER_STEP);
+      if (reserve(slab, bytes + EXPIRY_RESERVE_BYTES)) return;
+    }
+    throw this.full;
   }
 
   /**
@@ -371,11 +389,25 @@ export class Partition {
     return moved;
   }
 
-  /** Removes the entry for word `index`, which `edit` or `peek` has found, with its value. */
+  /**
+   * Removes the entry for word `index`, which `edit` or `peek` has found, with its value: because
+   * another value comes in its place, or none is left.
+   */
   remove(args: Slices, index: number, entry: EntryRef): void {
+    this.removeFor(args, index, entry, this.keyspace.freesLater.onOverwrite);
+  }
+
+  /** As remove; a value of many elements is freed later or at once. */
+  removeFor(args: Slices, index: number, entry: EntryRef, isLater: boolean): void {
     const hash = args.hashes[index]!;
     this.saveFirst(hash);
-    this.unlink(entry, hash);
+    this.unlink(entry, hash, isLater);
+  }
+
+  /** As remove, for an entry that a walk has found and that has no elements any more. */
+  removeEmpty(entry: EntryRef, hash: number): void {
+    this.saveFirst(hash);
+    this.unlink(entry, hash, false);
   }
 
   /** As remove, but what the entry refers to lives on: it has another owner now. */
@@ -403,10 +435,10 @@ export class Partition {
     addExpiry(slab, this.rootAt + Root.Expiry, entry, this.keyspace.nowMs);
   }
 
-  private unlink(entry: EntryRef, hash: number): void {
+  private unlink(entry: EntryRef, hash: number, isLater: boolean): void {
     this.takeOut(entry, hash);
-    this.freeValue(entry);
-    releaseEntry(this.slab, entry);
+    if (isLater) freeEntryLater(this.slab, entry);
+    else freeEntryNow(this.slab, entry);
   }
 
   /** Takes an entry out of table and expiry index; its block stays. */
@@ -416,11 +448,10 @@ export class Partition {
     removeRef(slab, this.rootAt + Root.Table, bucketAt(slab, this.rootAt, hash), entry);
   }
 
-  /** Frees what the entry refers to. */
+  /** Frees what the entry refers to, for an entry that gets another value. */
   freeValue(entry: EntryRef): void {
-    if (encodingOf(this.slab, entry) !== Encoding.Blob) return;
-    assert(typeOf(this.slab, entry) === Type.String, 'only strings have blobs');
-    release(this.slab, payloadLow(this.slab, entry) as BlockRef);
+    if (this.keyspace.freesLater.onOverwrite) freeValueLater(this.slab, entry);
+    else freeValueNow(this.slab, entry);
   }
 
   /** Marks a string as changed in place, or not. */
@@ -430,7 +461,7 @@ export class Partition {
   }
 
   /** Before a bucket changes: a walking snapshot that has not been here yet saves it. */
-  private saveFirst(hash: number): void {
+  saveFirst(hash: number): void {
     const bucket = bucketAt(this.slab, this.rootAt, hash);
     if (bucket !== 0) this.saveBucketFirst(bucket);
   }

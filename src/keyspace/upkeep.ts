@@ -1,13 +1,15 @@
 // What the owner of a partition does for it between commands: removes expired keys, frees detached
-// databases, shrinks tables after deletions, gives free pages back to the system. In steps: the
-// caller takes the partition's lock, calls, releases. No clock is read here and no lock is taken.
+// databases and values, shrinks tables after deletions, gives free pages back to the system. In
+// steps: the caller takes the partition's lock, calls, releases. No clock is read here and no lock
+// is taken.
 
 import { purge } from '../slab/alloc.js';
 import { Header, NONE } from '../slab/slab.js';
 import { shrinkStep, TableRoot } from '../structs/table.js';
+import { freeDetachedStep } from './detached.js';
 import type { EntryRef } from './entry.js';
 import { advance, ExpiryRoot, freeExpiryStep } from './expire.js';
-import { freeDetachedStep } from './flush.js';
+import { expireFieldsStep } from './field-expiry.js';
 import type { Partition } from './partition.js';
 
 /** What a step may do, and with what. */
@@ -38,7 +40,8 @@ const PURGE_PAGES_MAX = 64;
 /** One step of upkeep, of the most urgent kind. True when there is nothing left to do for now. */
 export function upkeepStep(partition: Partition, step: UpkeepStep): boolean {
   if (step.expires && !expireStep(partition, step.nowMs, ENTRIES_PER_STEP)) return false;
-  if (!freeDetachedStep(partition, ENTRIES_PER_STEP)) return false;
+  if (step.expires && !expireFieldsStep(partition, step.nowMs, ENTRIES_PER_STEP)) return false;
+  if (!freeDetachedStep(partition.slab, ENTRIES_PER_STEP)) return false;
   if (!shrinkTables(partition, ENTRIES_PER_STEP)) return false;
   return step.give === null || !purgeStep(partition, step.give);
 }

@@ -52,6 +52,18 @@ export interface ServingHooks {
   readonly beforeCommands: () => void;
   /** The shared client directory's cheap per-turn note. */
   readonly touched: (connection: Connection) => void;
+  /** The answer to the wait `place` has come: whoever waited is on no list any more. */
+  readonly answered: (place: number) => void;
+  /** A wait ends earlier than all that were known: who sleeps until then wakes earlier. */
+  readonly deadlineMoved: () => void;
+}
+
+/** The answer to a session that waits, from whoever served it. */
+interface Answer {
+  readonly slot: number;
+  /** Session.wait.place. */
+  readonly place: number;
+  readonly bytes: Uint8Array;
 }
 
 export class Serving implements ReplyEdge {
@@ -78,6 +90,8 @@ export class Serving implements ReplyEdge {
   private readonly postponed = new Set<Connection>();
   /** Connections whose kept input can go on without more of it. */
   private readonly ready = new Set<Connection>();
+  /** Answers that came in the middle of a turn. */
+  private answers: Answer[] = [];
   /** No wait ends before this. */
   private nextDeadlineMs = Number.POSITIVE_INFINITY;
   private current: Connection | null = null;
@@ -255,7 +269,9 @@ export class Serving implements ReplyEdge {
     const { wait } = connection.session;
     if (wait === null) return;
     this.waiting.add(connection);
-    this.nextDeadlineMs = Math.min(this.nextDeadlineMs, wait.deadlineMs);
+    if (wait.deadlineMs >= this.nextDeadlineMs) return;
+    this.nextDeadlineMs = wait.deadlineMs;
+    this.hooks.deadlineMoved();
   }
 
   /** Runs commands until input, room or permission ends; `parser.commandAt` is what comes next. */
@@ -565,12 +581,32 @@ export class Serving implements ReplyEdge {
 
   /** Goes on with input that is here already: once a turn. */
   serveReady(): void {
+    if (this.answers.length !== 0) this.giveAnswers();
     if (this.ready.size === 0) return;
     for (const connection of [...this.ready]) this.resume(connection);
   }
 
   get hasReady(): boolean {
-    return this.ready.size > 0;
+    return this.ready.size > 0 || this.answers.length !== 0;
+  }
+
+  /**
+   * Ends the wait `place` of the session in `slot`, if it still waits so, with the reply `bytes`:
+   * in serveReady, because this may be in the middle of something.
+   */
+  answer(slot: number, place: number, bytes: Uint8Array): void {
+    this.answers.push({ slot, place, bytes });
+  }
+
+  private giveAnswers(): void {
+    const { answers } = this;
+    this.answers = [];
+    for (const { slot, place, bytes } of answers) {
+      this.hooks.answered(place);
+      const connection = this.connectionAt(slot);
+      if (connection === null || connection.session.wait?.place !== place) continue;
+      this.endWait(connection, (reply) => reply.raw(bytes));
+    }
   }
 
   /** Ends the waits whose deadline has come. Returns the next deadline, Infinity for none. */
@@ -581,11 +617,19 @@ export class Serving implements ReplyEdge {
     for (const connection of this.waiting) {
       const { wait } = connection.session;
       if (wait === null || connection.isClosed) this.waiting.delete(connection);
-      else if (wait.deadlineMs <= nowMs) this.endWait(connection, wait.timedOut);
-      else if (wait.deadlineMs < next) next = wait.deadlineMs;
+      else if (wait.deadlineMs <= nowMs) {
+        // Somebody has it in hand: its answer comes, or it can be ended in the next turn.
+        if (wait.withdraw?.() === false) next = Math.min(next, nowMs + 1);
+        else this.endWait(connection, wait.timedOut);
+      } else if (wait.deadlineMs < next) next = wait.deadlineMs;
     }
     // What was resumed may have begun to wait anew.
     this.nextDeadlineMs = Math.min(this.nextDeadlineMs, next);
+    return this.nextDeadlineMs;
+  }
+
+  /** No wait ends before this moment; Infinity for none. */
+  get nextDeadline(): number {
     return this.nextDeadlineMs;
   }
 
@@ -596,8 +640,9 @@ export class Serving implements ReplyEdge {
     this.waiting.delete(connection);
     this.enter(connection);
     const mark = this.reply.at;
+    this.reply.commandAt = mark;
     answer(this.reply);
-    if (isMuted(session)) this.reply.at = mark;
+    this.runner.applyReplyMode(session, this.reply);
     this.leave(connection);
     this.resume(connection);
   }
@@ -622,6 +667,8 @@ export class Serving implements ReplyEdge {
     const { session } = connection;
     const isOrderly = session.closing === Closing.AfterReply || connection.isInputEnded;
     session.closing = Closing.Now;
+    session.wait?.abandon?.();
+    session.wait = null;
     connection.dropOutput();
     connection.kept = null;
     connection.large = null;

@@ -4,7 +4,7 @@
 
 import { digitsOf, digitsOfInt64, writeInt64, writeInteger } from '../base/ascii.js';
 import { copyBytes } from '../base/bytes.js';
-import { formatDouble } from '../base/float-text.js';
+import { DOUBLE_TEXT_BYTES_MAX, writeDouble } from '../base/float-text.js';
 import type { Refusal } from './errors.js';
 
 const CR = 0x0d;
@@ -13,6 +13,7 @@ const DOLLAR = 0x24;
 const COLON = 0x3a;
 const STAR = 0x2a;
 const ZERO = 0x30;
+const COMMA = 0x2c;
 
 /** Room that every command may rely on without asking, for short replies. */
 export const REPLY_HEADROOM = 64;
@@ -32,6 +33,8 @@ export interface ReplyEdge {
 
 /** The protocol version that HELLO chose. */
 export type Protocol = 2 | 3;
+
+const doubleText = new Uint8Array(DOUBLE_TEXT_BYTES_MAX);
 
 export class Reply {
   u8: Uint8Array;
@@ -251,8 +254,25 @@ export class Reply {
 
   /** A double: RESP3's own type, text in RESP2. */
   double(value: number): void {
-    const text = formatDouble(value);
-    if (this.protocol === 3) this.line(0x2c, text);
+    const length = writeDouble(doubleText, 0, value);
+    if (this.protocol === 2) {
+      this.bulk(doubleText, 0, length);
+      return;
+    }
+    this.ensure(REPLY_HEADROOM);
+    const { u8 } = this;
+    let at = this.at;
+    u8[at++] = COMMA;
+    copyBytes(doubleText, 0, u8, at, length);
+    at += length;
+    u8[at] = CR;
+    u8[at + 1] = LF;
+    this.at = at + 2;
+  }
+
+  /** As double, for a text that was made elsewhere. */
+  doubleOf(text: string): void {
+    if (this.protocol === 3) this.line(COMMA, text);
     else this.text(text);
   }
 

@@ -95,6 +95,12 @@ export class Door implements ServerDoor {
     }
     const { wait } = session;
     if (wait === null) return;
+    if (wait.withdraw?.() === false) {
+      // Its answer is on the way, or somebody looks whether to answer: looked at in the next turn.
+      this.wish(session.slot, session.id, wish);
+      return;
+    }
+    if (wish === Wish.UnblockError) this.stats.errorReplied('UNBLOCKED');
     if (wish === Wish.UnblockTimeout) serving.endWait(connection, wait.timedOut);
     else serving.endWait(connection, (reply) => reply.error(wait.unblockLine));
   }

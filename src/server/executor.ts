@@ -6,7 +6,7 @@ import { setHashKey } from '../base/hash.js';
 import { Slices } from '../base/slices.js';
 import { allCommands } from '../commands/index.js';
 import { type Asker, type Change, Config } from '../config/config.js';
-import { Effects } from '../dispatch/effects.js';
+import { Effects, Notify } from '../dispatch/effects.js';
 import { Gate } from '../dispatch/gates.js';
 import { limits } from '../dispatch/limits.js';
 import { Parts } from '../dispatch/parts.js';
@@ -14,10 +14,11 @@ import { Runner } from '../dispatch/run.js';
 import { Session } from '../dispatch/session.js';
 import { CommandTable } from '../dispatch/table.js';
 import { Keyspace } from '../keyspace/keyspace.js';
+import type { WaiterPlace } from '../keyspace/waiters.js';
 import { CountingSink } from '../log/counting-sink.js';
 import { Board } from '../mesh/board.js';
 import { ControlBlock, PauseMode } from '../mesh/control.js';
-import { Post } from '../mesh/post.js';
+import { type MessageHandler, MessageKind, Post } from '../mesh/post.js';
 import type { Connection } from '../net/connection.js';
 import { type OutputLimit, Serving } from '../net/serving.js';
 import { GrowingEdge, Reply } from '../resp/write.js';
@@ -31,6 +32,9 @@ import { thresholds } from '../types/thresholds.js';
 import { Door } from './door.js';
 import type { LogFile } from './log-file.js';
 import { attachSlabs, type ProcessShape, statThreads } from './shape.js';
+
+/** What a reply to a waiter begins with on its way to another thread. */
+const PLACE_BYTES = 4;
 
 /** Says of a held lock that its holder only sleeps: labels of commands are from 1 on. */
 export const SLEEPING = -1;
@@ -82,8 +86,16 @@ export class Executor {
     this.keyspace = new Keyspace(slabs, shape.databaseCount, this.stats.lookups);
     this.sink = new CountingSink(shape.numbers);
     const effects = new Effects(this.sink, { classes: 0, notify() {} });
+    this.keyspace.sinks.changed = (partition, u8, start, length) =>
+      this.runner.blocking.keyChanged(partition, u8, start, length);
     this.keyspace.sinks.expired = (_partition, database, u8, start, length) =>
       effects.recordRemoval(database, u8, start, length);
+    this.keyspace.sinks.fieldExpired = (partition, u8, start, length, field) =>
+      effects.recordFieldRemoval(partition.database, u8, start, length, field);
+    this.keyspace.sinks.fieldsExpired = (partition, u8, start, length, isGone) => {
+      effects.announce(partition, u8, start, length, Notify.Hash, 'hexpired');
+      if (isGone) effects.announce(partition, u8, start, length, Notify.Generic, 'del');
+    };
     this.post = new Post(shape.mesh, thread, locksHeld);
     this.board = new Board(shape.board, thread, (owner) => this.post.wake(owner));
     // Parts come in the middle of other commands: they have a keyspace object of their own.
@@ -99,16 +111,23 @@ export class Executor {
       clock: this.clock,
       self: holderOf(thread),
       parts: threadCount > 1 ? this.parts : null,
+      waiters: shape.waiters,
+      thread,
       session: idle,
       args: new Slices(),
       reply: new Reply(new Uint8Array(new ArrayBuffer(1024)), new GrowingEdge()),
     });
     this.serving = new Serving(this.runner, limits, {
-      beforeReplies: () => this.sink.endTurn(),
+      beforeReplies: () => this.endTurn(),
       closed: (connection) => this.forget(connection),
       log: (level, line) => log.write(level, line),
       beforeCommands: () => this.refresh(),
       touched: (connection) => this.touch(connection),
+      answered: (place) => this.runner.blocking.leave(place as WaiterPlace),
+      deadlineMoved: () => {
+        // The loop of the other transport counts its sleep anew in every turn.
+        if (shape.facts.transport === 'node') this.post.bell.ring();
+      },
     });
     this.refuseChanges();
     this.applyConfig();
@@ -166,6 +185,42 @@ export class Executor {
       connection.inputBytes,
       connection.outputBytes,
     );
+  }
+
+  // ---- waits ----------------------------------------------------------------------------------
+
+  /**
+   * The log has what this turn has changed, then others hear of it: replies of waiters that were
+   * served leave no earlier than those of the commands that served them.
+   */
+  endTurn(): void {
+    this.sink.endTurn();
+    const { served } = this.runner.blocking;
+    if (served.length === 0) return;
+    let isPosted = false;
+    for (const { waiter, bytes } of served) {
+      const owner = this.runner.blocking.waiters.ownerOf(waiter);
+      if (owner === this.thread) this.answer(waiter, bytes);
+      else {
+        isPosted = true;
+        const message = messageOf(waiter, bytes);
+        this.post.send(owner, MessageKind.Reply, message, 0, message.length);
+      }
+    }
+    served.length = 0;
+    if (isPosted) this.post.flush();
+  }
+
+  /** MessageKind.Reply: the finished reply of a waiter of this thread. */
+  readonly replyArrived: MessageHandler = (_from, u8, start, length) => {
+    const place = new Int32Array(u8.buffer, u8.byteOffset + start, 1)[0]!;
+    // Copied: whoever gets it runs on with its other commands, and the ring is being drained.
+    this.answer(place as WaiterPlace, u8.slice(start + PLACE_BYTES, start + length));
+  };
+
+  private answer(waiter: WaiterPlace, bytes: Uint8Array): void {
+    const { blocking } = this.runner;
+    this.serving.answer(blocking.waiters.slotOf(waiter), waiter, bytes);
   }
 
   // ---- what a turn begins with ----------------------------------------------------------------
@@ -283,6 +338,10 @@ export class Executor {
     const { config, runner } = this;
     limits.bulkBytesMax = config.number('proto-max-bulk-len');
     adoptThresholds(config);
+    const { freesLater } = this.keyspace;
+    freesLater.onDelete = config.flag('lazyfree-lazy-user-del');
+    freesLater.onOverwrite = config.flag('lazyfree-lazy-server-del');
+    freesLater.onExpiry = config.flag('lazyfree-lazy-expire');
     const slowerThan = config.number('slowlog-log-slower-than');
     runner.slowerThanUs = slowerThan < 0 ? Number.POSITIVE_INFINITY : slowerThan;
     this.slowlog.setLengthMax(config.number('slowlog-max-len'));
@@ -341,6 +400,14 @@ export class Executor {
     this.lastOutputBytes = serving.outputBytes;
     this.lastChanges = this.runner.effects.changes;
   }
+}
+
+/** A waiter's place and its reply, for another thread. */
+function messageOf(waiter: WaiterPlace, bytes: Uint8Array): Uint8Array {
+  const message = new Uint8Array(new ArrayBuffer(PLACE_BYTES + bytes.length));
+  new Int32Array(message.buffer, 0, 1)[0] = waiter;
+  message.set(bytes, PLACE_BYTES);
+  return message;
 }
 
 function adoptThresholds(config: Config): void {

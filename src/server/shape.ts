@@ -4,6 +4,7 @@ import { CLOCK_DOUBLES } from '../base/clock.js';
 import { drawHashKey } from '../base/hash.js';
 import type { ServerFacts } from '../dispatch/server-door.js';
 import { Lookup } from '../keyspace/keyspace.js';
+import { createWaiters, type WaitersShape } from '../keyspace/waiters.js';
 import { type BoardShape, createBoard } from '../mesh/board.js';
 import { createControl } from '../mesh/control.js';
 import type { SleepKind } from '../mesh/doorbell.js';
@@ -35,6 +36,7 @@ export interface ProcessShape {
   readonly numbers: SharedArrayBuffer;
   readonly mesh: MeshShape;
   readonly board: BoardShape;
+  readonly waiters: WaitersShape;
   /** The most that maxclients may be set to. */
   readonly clientsMax: number;
   /** Slots of each thread in the client directory. */
@@ -86,6 +88,7 @@ export function createShape(plan: ShapePlan): ProcessShape {
     numbers: new SharedArrayBuffer(64),
     mesh: createMesh({ sleeps }),
     board: createBoard({ threadCount }),
+    waiters: createWaiters(threadCount, plan.slabs.length),
     clientsMax: plan.clientsMax,
     clientsPerThread,
     acceptorThread: threadCount,

@@ -68,14 +68,17 @@ export class Upkeep {
 
   /** One step for one partition; true when nothing is left to do there for now. */
   private tend(index: number): boolean {
-    const { keyspace, thread, control } = this.executor;
+    const { keyspace, thread, control, runner } = this.executor;
     const partition = keyspace.partitions[index]!;
     const words = partition.slab.i32;
     const self = holderOf(thread);
     // A busy partition is left alone at first: its holder is a command.
     if (!tryLock(words, Header.Lock, self)) takeLock(words, Header.Lock, self);
     const done = upkeepStep(partition, this.stepFor(index, control.activeExpire));
+    // Some wait for a key to go.
+    if (runner.blocking.hasReady) runner.serveWaiting(index);
     releaseLock(words, Header.Lock);
+    if (runner.blocking.served.length !== 0) this.executor.endTurn();
     return done;
   }
 

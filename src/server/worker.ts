@@ -70,9 +70,10 @@ async function runNative(executor: Executor, upkeep: Upkeep): Promise<void> {
     }
     post.poll(handlers);
     const upkeepMs = upkeep.step(runner.lastReadMs);
-    const waitMs = serving.endWaits(runner.keyspace.nowMs) - runner.keyspace.nowMs;
+    serving.endWaits(runner.keyspace.nowMs);
     serving.serveReady();
     serving.flushReplies();
+    const waitMs = serving.nextDeadline - runner.keyspace.nowMs;
     const sleepMs = Math.min(SLEEP_MS_MAX, upkeepMs, waitMs, executor.pauseLeftMs);
     const timeoutMs = maySleep(executor) ? sleepMs : 0;
     transport.turn(Math.max(0, Math.ceil(timeoutMs)), afterWait);
@@ -108,6 +109,7 @@ function connectionHandlers(executor: Executor, transport: NativeTransport): Mes
       executor.control.addConnections(executor.thread, -1);
     }
   };
+  handlers[MessageKind.Reply] = executor.replyArrived;
   return handlers;
 }
 
@@ -136,25 +138,23 @@ async function runNode(
   });
   if (listeningFds !== null) await transport.listen(listeningFds, config.number('tcp-backlog'));
   else parentPort?.postMessage(await openSockets(executor, transport));
+  const handlers: MessageHandlers[number][] = [];
+  handlers[MessageKind.Reply] = executor.replyArrived;
   control.isServing();
   while (!control.isStopping) {
     runner.readClock();
     executor.lookAround();
-    const { nowMs } = runner.keyspace;
-    const waitMs = serving.endWaits(nowMs) - nowMs;
-    const timeoutMs = Math.min(
-      SLEEP_MS_MAX,
-      upkeep.step(runner.lastReadMs),
-      waitMs,
-      executor.pauseLeftMs,
-    );
+    const upkeepMs = upkeep.step(runner.lastReadMs);
     while (executor.serveParts()) {
       // As in runNative.
     }
+    post.poll(handlers);
+    serving.endWaits(runner.keyspace.nowMs);
     serving.serveReady();
     serving.flushReplies();
     executor.count();
-    post.poll([]);
+    const waitMs = serving.nextDeadline - runner.keyspace.nowMs;
+    const timeoutMs = Math.min(SLEEP_MS_MAX, upkeepMs, waitMs, executor.pauseLeftMs);
     if (!maySleep(executor) || timeoutMs <= 0) await nodeTurn();
     else await Promise.race([bell.waitAsync(timeoutMs), sleep(timeoutMs)]);
     post.woke();

@@ -61,10 +61,15 @@ export const enum Header {
   Bins = BinMaps + 32,
   // Heads of the lists of pages with room, one per size class.
   ClassHeads = Bins + 80,
-  // Background work of the owner: lists of detached roots, where upkeep stopped.
+  // Background work of the owner: lists of what is detached, see keyspace/detached.ts, how many
+  // keys had it, and where upkeep stopped.
   Detached = ClassHeads + 64,
   UpkeepDatabase = Detached + 1,
   UpkeepSegment = UpkeepDatabase + 1,
+  DetachedValues = UpkeepSegment + 1,
+  LazyPending = DetachedValues + 1,
+  // A heap of the hashes that have fields with an expiry, see types/hash/expiries.ts: two words.
+  HashExpiries = LazyPending + 1,
   // Databases: DatabaseCount roots, see keyspace/partition.ts.
   Databases = Detached + 16,
 }

@@ -26,38 +26,29 @@
 import { assert } from '../base/assert.js';
 import { allocate, type BlockRef, release, reserve } from '../slab/alloc.js';
 import { NONE, type Ref, type Slab } from '../slab/slab.js';
+import {
+  BUCKET_BYTES,
+  BUCKETS_PER_SEGMENT,
+  Bucket,
+  DEPTH_MASK,
+  LINK_MASK,
+  SEGMENT_BYTES,
+  SLOTS,
+  TableRoot,
+} from './table-layout.js';
 
-/** A table's three words, inside a root or a block of its owner. */
-export const enum TableRoot {
-  Directory = 0,
-  Depth = 1,
-  Count = 2,
-  Words = 3,
-}
-
-const enum Bucket {
-  Refs = 0,
-  Tags = 12,
-  Link = 15,
-  Words = 16,
-}
+export { TableRoot };
 
 export type BucketRef = Ref<'table bucket'>;
 
-const SLOTS = 12;
 const TAG_WORDS = 3;
-const BUCKETS_PER_SEGMENT = 32;
 const BUCKET_MASK = BUCKETS_PER_SEGMENT - 1;
 const BUCKET_SHIFT = 5;
-const BUCKET_BYTES = 64;
-const SEGMENT_BYTES = BUCKETS_PER_SEGMENT * BUCKET_BYTES;
 const TAG_SHIFT = 5;
 const TAG_MASK = 0xff;
 const TAG_EVERYWHERE = 0x01010101;
 const TAG_HIGH_BITS = 0x80808080 | 0;
-const LINK_MASK = 0x0fffffff;
 const EPOCH_SHIFT = 28;
-const DEPTH_MASK = 0x1f;
 
 /** Directory bits: what tag and bucket leave of a 32-bit hash. */
 const DEPTH_MAX = 19;
@@ -71,10 +62,10 @@ const SMALL_DEPTH = 3;
 const MERGE_ENTRIES = 144;
 
 const PREFIX_MASK = (1 << DEPTH_MAX) - 1;
-/**
- * Draws of randomRef before it walks on from where it is: a sparse table is mostly empty buckets.
- */
+/** Draws of randomRef before it walks on: a sparse table is mostly empty buckets. */
 const DRAWS_MAX = 128;
+/** Hardly a chain is longer, unless memory is short: draws of randomRef aim at so many entries. */
+const FAIR_ENTRIES = 20;
 
 /** A directory entry's twin after doubling stands in the next word. */
 const SIBLING = 1;
@@ -655,18 +646,39 @@ export function nextPosition(slab: Slab, rootAt: number, position: number): numb
   return position - (prefix & (span - 1)) + span;
 }
 
-/** A ref drawn with `draw` (uniform below its argument), or NONE for an empty table. */
+/** A ref drawn with `draw` (uniform below its argument), all equally likely, or NONE. */
 export function randomRef(slab: Slab, rootAt: number, draw: (below: number) => number): number {
-  if (slab.i32[rootAt + TableRoot.Count] === 0) return NONE;
-  // A bucket by chance, then an entry of it by chance: fair enough for RANDOMKEY and eviction,
-  // like Redis's own choice by bucket.
-  let position = 0;
-  for (let draws = 0; ; draws++) {
-    if (draws < DRAWS_MAX) position = draw(SCAN_END);
-    else position = nextPosition(slab, rootAt, position) % SCAN_END;
+  const { i32 } = slab;
+  const count = i32[rootAt + TableRoot.Count]!;
+  if (count === 0) return NONE;
+  const depth = i32[rootAt + TableRoot.Depth]!;
+  const directoryAt = i32[rootAt + TableRoot.Directory]! << 1;
+  if (depth === 0) return refInSegment(slab, i32[directoryAt]! & ~DEPTH_MASK, draw(count));
+  // A bucket and an entry by chance, until there is such an entry: a choice among those of the
+  // bucket would favour the entries of short chains.
+  for (let draws = 0; draws < DRAWS_MAX; draws++) {
+    const at = draw(BUCKETS_PER_SEGMENT << depth);
+    const entry = i32[directoryAt + (at >>> BUCKET_SHIFT)]!;
+    const bucket = ((entry & ~DEPTH_MASK) << 1) + (at & BUCKET_MASK) * Bucket.Words;
+    const chain = countChain(slab, bucket);
+    if (chain === 0) continue;
+    // A segment that fills several places of the directory is met as many times as often.
+    const index = draw(Math.max(chain, FAIR_ENTRIES) << (depth - (entry & DEPTH_MASK)));
+    if (index < chain) return refInChain(slab, bucket, index);
+  }
+  for (let position = draw(SCAN_END); ; ) {
     const bucket = bucketAtPosition(slab, rootAt, position);
-    const count = countChain(slab, bucket);
-    if (count !== 0) return refInChain(slab, bucket, draw(count));
+    const chain = countChain(slab, bucket);
+    if (chain !== 0) return refInChain(slab, bucket, draw(chain));
+    position = nextPosition(slab, rootAt, position) % SCAN_END;
+  }
+}
+
+function refInSegment(slab: Slab, segment: number, index: number): number {
+  for (let bucket = segment << 1; ; bucket += Bucket.Words) {
+    const chain = countChain(slab, bucket);
+    if (index < chain) return refInChain(slab, bucket, index);
+    index -= chain;
   }
 }
 

@@ -36,6 +36,8 @@ export const enum Encoding {
   Integers = 7,
   /** A stream. */
   Log = 8,
+  /** A small hash whose fields may have an expiry (types/hash/small.ts). */
+  PackedTimed = 9,
 }
 
 /** What the keyspace asks of a structured type. `root` is what the entry's payload holds. */
@@ -57,4 +59,10 @@ export interface ValueKind {
   heldBytes(slab: Slab, encoding: Encoding, root: number): number;
   /** Throws when the structure is broken: tests and DEBUG. */
   check(slab: Slab, encoding: Encoding, root: number): void;
+  /** For values that know their key: they hang on a key of this hash now (COPY, RENAME). */
+  rekey?(slab: Slab, encoding: Encoding, root: number, keyHash: number): void;
+  /** For values that indexes of the slab know: the key is gone, freeStep comes later. */
+  detach?(slab: Slab, encoding: Encoding, root: number): void;
+  /** For types with indexes in the slab's header: the slab is reset, nothing of them is left. */
+  forget?(slab: Slab): void;
 }

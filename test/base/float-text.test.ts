@@ -6,6 +6,7 @@ import {
   parseDouble,
   writeDouble,
   writeDouble17,
+  writeShortest,
 } from '../../src/base/float-text.js';
 import { Prng } from '../../src/base/prng.js';
 
@@ -281,6 +282,16 @@ describe('writing doubles', () => {
   it('is not always the shortest text, because Grisu2 is not', () => {
     expect(String(1e23)).toBe('1e+23');
     expect(formatDouble(1e23)).toBe('99999999999999990000000');
+  });
+
+  it('has an exponent for many zeros where the shortest text is asked for', () => {
+    const u8 = new Uint8Array(40);
+    const shortest = (value: number) =>
+      Buffer.from(u8.slice(0, writeShortest(u8, 0, value))).toString('latin1');
+    const values = [0, -0, 5, -20, 1e17, 12345678, 1e8, 1e7, 1.5, Infinity, -Infinity, NaN];
+    expect(values.map(shortest)).toEqual(
+      '0 -0 5 -20 1e+17 12345678 1e+8 10000000 1.5 inf -inf nan'.split(' '),
+    );
   });
 
   it('writes where it is told and says how much', () => {

@@ -103,7 +103,7 @@ describe('what the commands leave in the log', () => {
     const recording = new Recording();
     recording.run('SET k v');
     expect(recording.recordsOf('EXPIRE k -1')).toEqual(['0> DEL k']);
-    recording.config.set('lazyfree-lazy-expire', ['yes']);
+    recording.engine.keyspace.freesLater.onExpiry = true;
     recording.run('SET k v');
     expect(recording.recordsOf('PEXPIREAT k 5')).toEqual(['0> UNLINK k']);
   });

@@ -3,6 +3,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { copyEntry, copyReserve, renameEntry, renameReserve } from '../../src/keyspace/copy.js';
+import { freeDetachedStep } from '../../src/keyspace/detached.js';
 import {
   checkEntry,
   type EntryRef,
@@ -12,13 +13,7 @@ import {
   Type,
 } from '../../src/keyspace/entry.js';
 import { checkExpiry } from '../../src/keyspace/expire.js';
-import {
-  detachedCountOf,
-  flushDatabase,
-  flushPartition,
-  freeDetachedStep,
-  swapDatabases,
-} from '../../src/keyspace/flush.js';
+import { flushDatabase, flushPartition, swapDatabases } from '../../src/keyspace/flush.js';
 import { eachEntry } from '../../src/keyspace/scan.js';
 import {
   Edited,
@@ -322,10 +317,11 @@ describe('flushing', () => {
 
   it('everything resets the slab', () => {
     const { partition } = filled(1000);
+    const { slab } = partition;
     flushDatabase(partition, 1, true);
     flushPartition(partition);
     expect(checkSlab(partition.slab)).toMatchObject({ usedBytes: 0, usedPages: 0 });
-    expect(partition.countOf(0) + partition.countOf(1) + detachedCountOf(partition)).toBe(0);
+    expect(partition.countOf(0) + partition.countOf(1) + slab.i32[Header.LazyPending]!).toBe(0);
   });
 
   it('one database frees its entries and no others', () => {
@@ -346,13 +342,13 @@ describe('flushing', () => {
     flushDatabase(partition, 0, true);
     flushDatabase(partition, 0, true);
     expect(partition.countOf(0)).toBe(0);
-    expect(detachedCountOf(partition)).toBe(3000);
+    expect(slab.i32[Header.LazyPending]!).toBe(3000);
     expect(usedBytesOf(slab)).toBeGreaterThanOrEqual(before);
     let left = 3000;
     let steps = 0;
-    while (!freeDetachedStep(partition, 100)) {
-      expect(left - detachedCountOf(partition)).toBeLessThan(600);
-      left = detachedCountOf(partition);
+    while (!freeDetachedStep(slab, 100)) {
+      expect(left - slab.i32[Header.LazyPending]!).toBeLessThan(600);
+      left = slab.i32[Header.LazyPending]!;
       steps++;
     }
     expect(steps).toBeGreaterThan(5);

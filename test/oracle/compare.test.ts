@@ -27,6 +27,31 @@ describe('two replies agree', () => {
     expect(agree(['TTL', 'a'], bytes(':-1|'), bytes(':1|'))).toBe(false);
   });
 
+  it('pair by pair where fields have no order', () => {
+    const [left, right] = [bytes('*4|$1|a|$1|1|$1|b|$1|2|'), bytes('*4|$1|b|$1|2|$1|a|$1|1|')];
+    expect(agree(['HGETALL', 'h'], left, right)).toBe(true);
+    expect(agree(['HGETALL', 'h'], left, bytes('*4|$1|b|$1|1|$1|a|$1|2|'))).toBe(false);
+    expect(agree(['HGETALL', 'h'], bytes('%1|$1|a|$1|1|'), bytes('%1|$1|a|$1|2|'))).toBe(false);
+  });
+
+  it('but for facts of their own and for times', () => {
+    const stream = (keys: number, length: number) =>
+      bytes(`*4|$6|length|:${length}|$15|radix-tree-keys|:${keys}|`);
+    expect(agree(['XINFO', 'STREAM', 's'], stream(1, 5), stream(2, 5))).toBe(true);
+    expect(agree(['XINFO', 'STREAM', 's'], stream(1, 5), stream(1, 6))).toBe(false);
+    const pending = (idle: number, count: number) => bytes(`*1|*4|$3|1-1|$1|c|:${idle}|:${count}|`);
+    const words = ['XPENDING', 's', 'g', '-', '+', '10'];
+    expect(agree(words, pending(5, 1), pending(700, 1))).toBe(true);
+    expect(agree(words, pending(5, 1), pending(5, 2))).toBe(false);
+  });
+
+  it('by their number where a set is cut without being sorted', () => {
+    const [left, right] = [bytes('*1|$1|a|'), bytes('*1|$1|b|')];
+    expect(agree(['SORT', 's', 'BY', 'nosort', 'LIMIT', '0', '1'], left, right)).toBe(true);
+    expect(agree(['SORT', 's', 'BY', 'nosort'], left, right)).toBe(false);
+    expect(agree(['SORT', 's', 'ALPHA'], left, right)).toBe(false);
+  });
+
   it('by their type alone where the answer is the server’s own', () => {
     expect(agree(['OBJECT', 'IDLETIME', 'a'], bytes(':1|'), bytes(':9|'))).toBe(true);
     expect(agree(['OBJECT', 'ENCODING', 'a'], bytes('$1|a|'), bytes('$1|b|'))).toBe(false);

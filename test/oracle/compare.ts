@@ -7,19 +7,32 @@ export type Rule =
   | { readonly kind: 'exact' }
   /** A list without an order of its own. */
   | { readonly kind: 'bag' }
+  /** Pairs without an order: a map, or in RESP2 the list of its keys and values. */
+  | { readonly kind: 'pairs' }
+  /** Only the number of items counts. */
+  | { readonly kind: 'count' }
   /** Integers may differ by so much: the two servers read their clocks at different moments. */
   | { readonly kind: 'near'; readonly tolerance: number }
   /** Only the type of the reply counts. */
-  | { readonly kind: 'type' };
+  | { readonly kind: 'type' }
+  /** Facts with names, of which some are the server's own. */
+  | { readonly kind: 'facts'; readonly own: readonly string[] }
+  /** Rows whose item `at` is a time. */
+  | { readonly kind: 'timed'; readonly at: number };
 
 /** The two servers run a batch within this time of each other, however busy the machine is. */
 const CLOCK_MS = 5_000;
 const EXACT: Rule = { kind: 'exact' };
+const BAG: Rule = { kind: 'bag' };
 const NEAR_SECONDS: Rule = { kind: 'near', tolerance: CLOCK_MS / 1000 };
 const NEAR_MS: Rule = { kind: 'near', tolerance: CLOCK_MS };
+/** Where XPENDING has the time since a delivery. */
+const IDLE_AT = 2;
 
-const RULES: Readonly<Record<string, Rule>> = {
-  keys: { kind: 'bag' },
+type RuleOf = (words: readonly string[]) => Rule;
+
+const RULES: Readonly<Record<string, Rule | RuleOf>> = {
+  keys: BAG,
   ttl: NEAR_SECONDS,
   pttl: NEAR_MS,
   expiretime: NEAR_SECONDS,
@@ -29,13 +42,40 @@ const RULES: Readonly<Record<string, Rule>> = {
   // Shared integers and copies are counted differently by every allocator and version.
   'object refcount': { kind: 'type' },
   'memory usage': { kind: 'type' },
+  hgetall: { kind: 'pairs' },
+  hkeys: BAG,
+  hvals: BAG,
+  smembers: BAG,
+  sinter: BAG,
+  sunion: BAG,
+  sdiff: BAG,
+  geosearch: foundPlaces,
+  georadius: foundPlaces,
+  georadius_ro: foundPlaces,
+  georadiusbymember: foundPlaces,
+  georadiusbymember_ro: foundPlaces,
+  sort: sorted,
+  sort_ro: sorted,
+  xpending: (words) => (words.length > 3 ? { kind: 'timed', at: IDLE_AT } : EXACT),
+  'xinfo stream': { kind: 'facts', own: ['radix-tree-keys', 'radix-tree-nodes'] },
+  'xinfo consumers': { kind: 'facts', own: ['idle', 'inactive'] },
 };
+
+/** Unsorted places come in the order of the server's boxes. */
+function foundPlaces(words: readonly string[]): Rule {
+  return words.some((word) => /^(?:asc|desc|count)$/i.test(word)) ? EXACT : BAG;
+}
+
+/** A set that is not sorted has the order of its table. */
+function sorted(words: readonly string[]): Rule {
+  if (!words.includes('nosort')) return EXACT;
+  return words.some((word) => /^limit$/i.test(word)) ? { kind: 'count' } : BAG;
+}
 
 export function ruleOf(words: readonly string[]): Rule {
   const name = words[0]!.toLowerCase();
-  const rule = RULES[name];
-  if (rule !== undefined) return rule;
-  return RULES[`${name} ${(words[1] ?? '').toLowerCase()}`] ?? EXACT;
+  const rule = RULES[name] ?? RULES[`${name} ${(words[1] ?? '').toLowerCase()}`] ?? EXACT;
+  return typeof rule === 'function' ? rule(words) : rule;
 }
 
 export function agree(words: readonly string[], left: Buffer, right: Buffer): boolean {
@@ -60,7 +100,19 @@ function follows(rule: Rule, left: Reply, right: Reply): boolean {
     }
     case 'bag':
       return bagOf(left) === bagOf(right);
+    case 'pairs':
+      return pairsOf(left).sort().join('\n') === pairsOf(right).sort().join('\n');
+    case 'count':
+      return 'value' in left && lengthOf(left) === lengthOf(right);
+    case 'facts':
+      return factsOf(left, rule.own) === factsOf(right, rule.own);
+    case 'timed':
+      return untimed(left, rule.at) === untimed(right, rule.at);
   }
+}
+
+function lengthOf(reply: Reply): number {
+  return reply.type === 'array' || reply.type === 'set' ? reply.value.length : -1;
 }
 
 /** A text that is the same for the same items in any order. */
@@ -69,5 +121,43 @@ export function bagOf(reply: Reply): string {
   return reply.value
     .map((item) => printReply(item))
     .sort()
+    .join('\n');
+}
+
+function pairsOf(reply: Reply): string[] {
+  if (reply.type === 'map') {
+    return reply.value.map(([key, value]) => `${printReply(key)}: ${printReply(value)}`);
+  }
+  if (reply.type !== 'array') return [printReply(reply)];
+  const { value } = reply;
+  const pairs: string[] = [];
+  for (let at = 0; at + 1 < value.length; at += 2) {
+    pairs.push(`${printReply(value[at]!)}: ${printReply(value[at + 1]!)}`);
+  }
+  return pairs;
+}
+
+/** Named facts, or a list of such, without those of the server's own. */
+function factsOf(reply: Reply, own: readonly string[]): string {
+  const isList = reply.type === 'array' && (reply.value.length === 0 || isNested(reply.value[0]!));
+  if (isList) return reply.value.map((item) => factsOf(item, own)).join('\n\n');
+  const isOwn = (pair: string): boolean => own.some((name) => pair.startsWith(`$"${name}": `));
+  return pairsOf(reply)
+    .filter((pair) => !isOwn(pair))
+    .join('\n');
+}
+
+function isNested(reply: Reply): boolean {
+  return reply.type === 'array' || reply.type === 'map';
+}
+
+function untimed(reply: Reply, at: number): string {
+  if (reply.type !== 'array') return printReply(reply);
+  return reply.value
+    .map((line) =>
+      line.type === 'array'
+        ? line.value.map((item, index) => (index === at ? '' : printReply(item))).join(' ')
+        : printReply(line),
+    )
     .join('\n');
 }

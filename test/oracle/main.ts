@@ -1,12 +1,13 @@
 // The oracle's command line: node dist/test/oracle/main.js [--seed n] [--count n] [--episode n]
-//   [--left COMMAND|PORT] [--right COMMAND|PORT] [--threads n]
+//   [--left COMMAND|PORT] [--right COMMAND|PORT] [--threads n] [--groups list,hash]
 // Left is the built Flagstone (with so many threads) and right the redis-server on the PATH, unless
-// told otherwise.
+// told otherwise. Groups: those of grammar.ts; the commands about keys are always there.
 
 import { parseArgs } from 'node:util';
 import { printCommand } from '../support/resp.js';
 import { freshSeed } from '../support/seed.js';
 import { Differential, describe, type Found, protocolOf, shrink } from './differential.js';
+import { ALL_GROUPS, readGroups } from './grammar.js';
 import { Side } from './side.js';
 
 const COUNT = 1_000_000;
@@ -20,11 +21,13 @@ const { values } = parseArgs({
     left: { type: 'string' },
     right: { type: 'string' },
     threads: { type: 'string' },
+    groups: { type: 'string' },
   },
 });
 const seed = values.seed === undefined ? freshSeed() : Number(values.seed);
 const count = Number(values.count ?? COUNT);
 const threads = values.threads === undefined ? undefined : Number(values.threads);
+const groups = values.groups === undefined ? ALL_GROUPS : readGroups(values.groups);
 const left = new Side('left', values.left, threads);
 const right = new Side('right', values.right ?? 'redis-server');
 const differential = new Differential(left, right);
@@ -36,6 +39,7 @@ try {
   const found = await differential.run({
     seed,
     count,
+    groups,
     ...(values.episode === undefined ? {} : { episode: Number(values.episode) }),
     progress: (done) => {
       if (Date.now() - shownAt < PROGRESS_MS) return;
@@ -60,7 +64,10 @@ try {
 async function report(found: Found): Promise<void> {
   console.log(`\nA difference in episode ${found.episode}:`);
   console.log(describe(found.difference, ['left ', 'right']));
-  console.log(`\nrepeat: node dist/test/oracle/main.js --seed ${seed} --episode ${found.episode}`);
+  const same = values.groups === undefined ? '' : `--groups ${values.groups}`;
+  console.log(
+    `\nrepeat: node dist/test/oracle/main.js --seed ${seed} --episode ${found.episode} ${same}`,
+  );
   console.log(`shrinking ${found.steps.length} steps …`);
   const { steps, difference } = await shrink(
     differential,

@@ -19,16 +19,12 @@ const UNITS = [
   'unit/expire',
   'unit/keyspace',
   'unit/scan',
+  'unit/lazyfree',
   'unit/protocol',
   'unit/querybuf',
   'unit/quit',
   'unit/info-command',
 ];
-/**
- * Tests that start from the empty database which a test before them leaves, one that is skipped:
- * they run by themselves, on a server of their own. A pattern of the suite's per unit.
- */
-const ALONE: Readonly<Record<string, string>> = { 'unit/keyspace': '/^MOVE ' };
 const UNIT_MS_MAX = 300_000;
 const DETAIL_COLUMNS = 160;
 
@@ -85,29 +81,13 @@ function stop(sentence: string): never {
   process.exit(2);
 }
 
-async function runUnit(unit: string): Promise<Outcome> {
-  const alone = ALONE[unit];
-  if (alone === undefined) return runPart(unit, []);
-  const rest = await runPart(unit, ['--skiptest', alone]);
-  const part = await runPart(unit, ['--only', alone]);
-  const isAlone = new RegExp(alone.slice(1));
-  return {
-    unit,
-    passed: [...rest.passed, ...part.passed],
-    failed: [...rest.failed, ...part.failed],
-    skipped: rest.skipped.filter((name) => !isAlone.test(name)),
-    ignored: rest.ignored,
-    brokenOff: rest.brokenOff ?? part.brokenOff,
-  };
-}
-
 /** Each run gets a server of its own: what one leaves behind does not touch the next. */
-async function runPart(unit: string, choice: readonly string[]): Promise<Outcome> {
+async function runUnit(unit: string): Promise<Outcome> {
   const threads = values.threads === undefined ? {} : { threads: Number(values.threads) };
   const server = await startServer(threads);
   try {
     const args = ['--host', '127.0.0.1', '--port', String(server.port), '--durable'];
-    args.push('--single', unit, ...choice);
+    args.push('--single', unit);
     if (!values.all) args.push('--skipfile', skipFile);
     const { text, ending } = await runSuite(args);
     const outcome = read(unit, text, ending);

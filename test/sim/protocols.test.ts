@@ -24,6 +24,7 @@ import {
 } from './lock.js';
 import { NUMBERING_RULES, type NumberingRule, numberingModel } from './numbering.js';
 import { RING_RULES, type RingRule, ringModel } from './ring.js';
+import { WAITER_RULES, type WaiterRule, waiterModel } from './waiters.js';
 
 const seed = seedOf('SIM_SEED');
 const repeat = `repeat with: SIM_SEED=${seed} npx vitest run test/sim`;
@@ -125,4 +126,16 @@ protocol<NumberingRule, ReturnType<typeof numberingModel>['start']>(
       { writes: [2, 2] },
       { writes: [], reads: 2 },
     ]),
+);
+
+protocol<WaiterRule, ReturnType<typeof waiterModel>['start']>(
+  'who waits for a key',
+  WAITER_RULES,
+  [
+    (rules) => waiterModel(rules, { need: 1, pushes: [1, 1], mayTimeOut: true, mayClose: false }),
+    (rules) => waiterModel(rules, { need: 2, pushes: [1, 2], mayTimeOut: true, mayClose: true }),
+    (rules) => waiterModel(rules, { need: 2, pushes: [1, 1], mayTimeOut: false, mayClose: true }),
+    (rules) => waiterModel(rules, { need: 1, pushes: [1, 1], mayTimeOut: false, mayClose: false }),
+  ],
+  (rules) => waiterModel(rules, { need: 2, pushes: [2, 3], mayTimeOut: true, mayClose: true }),
 );

@@ -5,13 +5,14 @@ import { ManualClock } from '../../src/base/clock.js';
 import { drawHashKey, setHashKey } from '../../src/base/hash.js';
 import { Slices } from '../../src/base/slices.js';
 import type { CommandSpec } from '../../src/dispatch/define.js';
-import { Effects, type RecordSink } from '../../src/dispatch/effects.js';
+import { Effects, Notify, type RecordSink } from '../../src/dispatch/effects.js';
 import type { Parts } from '../../src/dispatch/parts.js';
 import { Runner } from '../../src/dispatch/run.js';
 import type { ServerDoor } from '../../src/dispatch/server-door.js';
 import { Session } from '../../src/dispatch/session.js';
 import { CommandTable } from '../../src/dispatch/table.js';
 import { Keyspace, Lookup } from '../../src/keyspace/keyspace.js';
+import { createWaiters } from '../../src/keyspace/waiters.js';
 import { GrowingEdge, Reply } from '../../src/resp/write.js';
 import { formatSlab } from '../../src/slab/alloc.js';
 import { holderOf } from '../../src/slab/lock.js';
@@ -19,6 +20,8 @@ import { Slab } from '../../src/slab/slab.js';
 
 /** One for the process, because the hash has one: engines that live side by side share it. */
 export const HASH_KEY = drawHashKey();
+
+const WAITER_BYTES = 4 * 1024 * 1024;
 
 export interface EngineOptions {
   readonly specs: readonly CommandSpec[];
@@ -57,6 +60,14 @@ export class Engine {
     this.effects = new Effects(options.sink ?? noSink, { classes: 0, notify() {} });
     this.keyspace.sinks.expired = (_partition, database, u8, start, length) =>
       this.effects.recordRemoval(database, u8, start, length);
+    this.keyspace.sinks.fieldExpired = (partition, u8, start, length, field) =>
+      this.effects.recordFieldRemoval(partition.database, u8, start, length, field);
+    this.keyspace.sinks.fieldsExpired = (partition, u8, start, length, isGone) => {
+      this.effects.announce(partition, u8, start, length, Notify.Hash, 'hexpired');
+      if (isGone) this.effects.announce(partition, u8, start, length, Notify.Generic, 'del');
+    };
+    this.keyspace.sinks.changed = (partition, u8, start, length) =>
+      this.runner.blocking.keyChanged(partition, u8, start, length);
     this.session = this.openSession(1);
     this.reply = new Reply(new Uint8Array(new ArrayBuffer(4096)), new GrowingEdge());
     this.runner = new Runner({
@@ -67,6 +78,8 @@ export class Engine {
       clock: this.clock,
       self: holderOf(0),
       parts: options.makeParts?.(this.slabs, databases) ?? null,
+      waiters: createWaiters(1, partitions, WAITER_BYTES),
+      thread: 0,
       session: this.session,
       args: new Slices(),
       reply: this.reply,

@@ -28,6 +28,7 @@ export const DOORS: readonly Door[] = [
       { at: 'src/log/', reason: 'the number of a write and the bounds of the logs' },
       { at: 'src/stats/', reason: 'counters that INFO sums over threads' },
       { at: 'src/base/clock.ts', reason: 'time never goes backwards between threads' },
+      { at: 'src/keyspace/waiters.ts', reason: 'the state of a waiter, claimed by one of many' },
       { at: 'src/dispatch/session.ts', reason: 'dirty and kill words of a session' },
     ],
     instead: 'share memory through slab/lock.ts or a ring of mesh/',

@@ -15,9 +15,48 @@ export interface Exception {
 export const EXCEPTIONS: readonly Exception[] = [
   {
     rule: 'private layout',
-    path: 'src/structs/table.ts',
+    path: 'src/structs/table-layout.ts',
     containing: 'TableRoot',
     reason: 'a root lies inside its owner, whose own words go on behind it',
+  },
+  {
+    rule: 'private layout',
+    path: 'src/structs/table-layout.ts',
+    containing: 'Bucket',
+    reason: 'the file is the layout of two others',
+  },
+  {
+    rule: 'private layout',
+    path: 'src/structs/heap.ts',
+    containing: 'HeapRoot',
+    reason: 'a root lies inside its owner, whose own words go on behind it',
+  },
+  {
+    rule: 'private layout',
+    path: 'src/structs/tree.ts',
+    containing: 'TreeRoot',
+    reason: 'a root lies inside its owner, whose own words go on behind it',
+  },
+  {
+    rule: 'private layout',
+    path: 'src/structs/tree-node.ts',
+    reason: 'one struct in two files: the way through a tree, and the inside of its nodes',
+  },
+  {
+    rule: 'struct check',
+    path: 'src/structs/table-layout.ts',
+    reason: 'its checker stands in table.ts',
+  },
+  {
+    rule: 'struct check',
+    path: 'src/structs/table-walk.ts',
+    reason: 'its checker stands in table.ts',
+  },
+  {
+    rule: 'drawings',
+    path: 'docs/memory.md',
+    containing: 'src/structs/tree.ts',
+    reason: 'its drawing stands in tree-node.ts',
   },
   {
     rule: 'unused file',

@@ -153,11 +153,11 @@ function setTime(
 /** A time in the past removes the key at once. */
 function removeExpired(context: Context, partition: Partition, entry: EntryRef): void {
   const { args, effects } = context;
-  partition.remove(args, 1, entry);
+  const isLater = context.keyspace.freesLater.onExpiry;
+  partition.removeFor(args, 1, entry, isLater);
   if (effects.isRecording) {
-    const isLazy = context.server.config.flag('lazyfree-lazy-expire');
     effects.begin(2);
-    effects.word(isLazy ? UNLINK : DEL);
+    effects.word(isLater ? UNLINK : DEL);
     effects.arg(args, 1);
   }
   context.changed(1, Notify.Generic, 'del');

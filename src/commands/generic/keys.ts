@@ -37,14 +37,14 @@ const REPLACE = word('REPLACE');
 
 // ── Removing and counting ────────────────────────────────────────────────────────────────────
 
-function removeKeys(context: Context): void {
+function removeKeys(context: Context, isLater: boolean): void {
   const { args } = context;
   let removed = 0;
   for (let index = 1; index < args.count; index++) {
     const partition = context.at(index);
     const entry = partition.peek(args, index);
     if (entry === NONE) continue;
-    partition.remove(args, index, entry);
+    partition.removeFor(args, index, entry, isLater);
     context.changed(index, Notify.Generic, 'del');
     removed++;
   }
@@ -63,10 +63,9 @@ const del = splitCommand({
   syntax: 'key [key ...]',
   keys: [keysFrom(1, -1, 1, 'RM', 'delete')],
   tips: ['request_policy:multi_shard', 'response_policy:agg_sum'],
-  run: removeKeys,
+  run: (context) => removeKeys(context, context.keyspace.freesLater.onDelete),
 });
 
-// A string of any length is freed in O(1): there is nothing that UNLINK would have to put off.
 const unlink = splitCommand({
   name: 'unlink',
   arity: -2,
@@ -78,7 +77,7 @@ const unlink = splitCommand({
   syntax: 'key [key ...]',
   keys: [keysFrom(1, -1, 1, 'RM', 'delete')],
   tips: ['request_policy:multi_shard', 'response_policy:agg_sum'],
-  run: removeKeys,
+  run: (context) => removeKeys(context, true),
 });
 
 const exists = splitCommand({

@@ -19,6 +19,7 @@ import {
   recencyOf,
 } from '../../keyspace/entry.js';
 import { stringEncodingName } from '../../keyspace/strings.js';
+import { isStructured, structureName } from '../../keyspace/values.js';
 import { Refusal } from '../../resp/errors.js';
 import { NONE } from '../../slab/slab.js';
 
@@ -55,7 +56,10 @@ function ask(context: Context, answer: (context: Context, entry: EntryRef) => vo
 }
 
 function replyEncoding(context: Context, entry: EntryRef): void {
-  context.reply.text(stringEncodingName(context.partition.slab, entry));
+  const { slab } = context.partition;
+  context.reply.text(
+    isStructured(slab, entry) ? structureName(slab, entry) : stringEncodingName(slab, entry),
+  );
 }
 
 function replyIdleTime(context: Context, entry: EntryRef): void {

@@ -1,31 +1,21 @@
 // Walking all keys of a database: KEYS, SCAN and RANDOMKEY. They visit one partition at a time, so
 // that no lock is held for longer than one partition takes.
 
-import { cursor64, parseCursor } from '../../base/ascii.js';
-import { matchesGlob } from '../../base/glob.js';
 import { Prng } from '../../base/prng.js';
-import { isWord, readInteger, word } from '../../dispatch/args.js';
+import { isWord, word } from '../../dispatch/args.js';
 import type { Context } from '../../dispatch/context.js';
 import { type CommandSpec, Flag, sessionCommand } from '../../dispatch/define.js';
 import { type EntryRef, keyBytesOf, keyStartOf, Type, typeOf } from '../../keyspace/entry.js';
 import type { Partition } from '../../keyspace/partition.js';
 import { Bucketful, eachEntry, SCAN_STRIDE, walkStep } from '../../keyspace/scan.js';
-import { INVALID_CURSOR, SYNTAX } from '../../resp/errors.js';
-import { GrowingEdge, Reply } from '../../resp/write.js';
+import { SYNTAX } from '../../resp/errors.js';
 import { NONE } from '../../slab/slab.js';
 import { randomRef } from '../../structs/table.js';
+import { Findings, readCursor, ScanOptions } from '../scan-options.js';
 
-const STAR = 0x2a;
-const COUNT_DEFAULT = 10;
-/** As Redis: a sparse table costs a SCAN at most ten buckets for each key it was asked for. */
-const STEPS_PER_COUNT = 10;
 /** One visit walks so many buckets, some 1500 keys: the lock is held for about 100 µs. */
 const STEPS_PER_VISIT = 256;
-const COLLECTED_BYTES = 4096;
-const COLLECTED_BYTES_KEPT = 256 * 1024;
 
-const MATCH = word('MATCH');
-const COUNT = word('COUNT');
 const TYPE = word('TYPE');
 const TYPE_NAMES: readonly (readonly [Uint8Array, Type])[] = [
   [word('STRING'), Type.String],
@@ -38,39 +28,11 @@ const TYPE_NAMES: readonly (readonly [Uint8Array, Type])[] = [
 /** A name that no type has: nothing matches it. */
 const NO_TYPE = -1;
 
-/** The keys found by the running command: their number has to be answered before them. */
-class Findings {
-  count = 0;
-  private reply = new Reply(new Uint8Array(new ArrayBuffer(COLLECTED_BYTES)), new GrowingEdge());
-
-  begin(): void {
-    this.count = 0;
-    this.reply.at = 0;
-  }
-
-  add(partition: Partition, entry: EntryRef): void {
-    const { slab } = partition;
-    this.reply.bulk(slab.u8, keyStartOf(slab, entry), keyBytesOf(slab, entry));
-    this.count++;
-  }
-
-  end(target: Reply): void {
-    const { reply } = this;
-    target.array(this.count);
-    target.raw(reply.u8.subarray(0, reply.at));
-    if (reply.u8.length > COLLECTED_BYTES_KEPT) {
-      reply.u8 = new Uint8Array(new ArrayBuffer(COLLECTED_BYTES));
-    }
-  }
-}
-
 /** What the running KEYS or SCAN looks for. Reused by all commands of a thread. */
 class Search {
   readonly findings = new Findings();
-  /** The pattern's word, 0 for all keys. */
-  patternIndex = 0;
+  readonly options = new ScanOptions();
   type: number = Type.Any;
-  count = COUNT_DEFAULT;
   /** Keys met and buckets left before SCAN stops. */
   sampled = 0;
   stepsLeft = 0;
@@ -78,36 +40,24 @@ class Search {
 
   begin(): void {
     this.findings.begin();
-    this.patternIndex = 0;
+    this.options.begin();
     this.type = Type.Any;
-    this.count = COUNT_DEFAULT;
     this.sampled = 0;
   }
 
-  readPattern(context: Context, index: number): void {
-    const { args } = context;
-    const isAll = args.lengthOf(index) === 1 && args.u8[args.startOf(index)] === STAR;
-    this.patternIndex = isAll ? 0 : index;
+  matches(context: Context, partition: Partition, entry: EntryRef): boolean {
+    const { slab } = partition;
+    const start = keyStartOf(slab, entry);
+    return this.options.matches(context.args, slab.u8, start, keyBytesOf(slab, entry));
   }
 
-  matches(context: Context, partition: Partition, entry: EntryRef): boolean {
-    const { patternIndex } = this;
-    if (patternIndex === 0) return true;
-    const { args } = context;
+  add(partition: Partition, entry: EntryRef): void {
     const { slab } = partition;
-    return matchesGlob(
-      args.u8,
-      args.startOf(patternIndex),
-      args.lengthOf(patternIndex),
-      slab.u8,
-      keyStartOf(slab, entry),
-      keyBytesOf(slab, entry),
-      false,
-    );
+    this.findings.add(slab.u8, keyStartOf(slab, entry), keyBytesOf(slab, entry));
   }
 
   get isSated(): boolean {
-    return this.sampled >= this.count || this.stepsLeft < 0;
+    return this.sampled >= this.options.count || this.stepsLeft < 0;
   }
 }
 
@@ -129,14 +79,14 @@ const keys = sessionCommand({
   tips: ['request_policy:all_shards', 'nondeterministic_output_order'],
   run(context) {
     search.begin();
-    search.readPattern(context, 1);
+    search.options.readPattern(context.args, 1);
 
     const visitor = (partition: Partition): void => {
       eachEntry(partition, (_slab, ref) => {
         const entry = ref as EntryRef;
         if (!search.matches(context, partition, entry)) return;
         // Unlike SCAN, KEYS leaves expired keys where they are.
-        if (!partition.isExpired(entry)) search.findings.add(partition, entry);
+        if (!partition.isExpired(entry)) search.add(partition, entry);
       });
     };
     const { partitions } = context.keyspace;
@@ -153,19 +103,14 @@ const keys = sessionCommand({
 function readScanOptions(context: Context): void {
   const { args } = context;
   for (let index = 2; index < args.count; index += 2) {
-    const hasValue = index + 1 < args.count;
-    if (hasValue && isWord(args, index, COUNT)) {
-      search.count = readInteger(args, index + 1);
-      if (search.count < 1) throw SYNTAX;
-    } else if (hasValue && isWord(args, index, MATCH)) {
-      search.readPattern(context, index + 1);
-    } else if (hasValue && isWord(args, index, TYPE)) {
+    if (search.options.read(args, index)) continue;
+    if (index + 1 < args.count && isWord(args, index, TYPE)) {
       search.type = readType(context, index + 1);
     } else {
       throw SYNTAX;
     }
   }
-  search.stepsLeft = search.count * STEPS_PER_COUNT;
+  search.stepsLeft = search.options.stepsMax;
 }
 
 function readType(context: Context, index: number): number {
@@ -193,7 +138,7 @@ function scanEntry(context: Context, partition: Partition, entry: EntryRef): voi
     return;
   }
   const isWanted = search.type === Type.Any || search.type === typeOf(partition.slab, entry);
-  if (isWanted) search.findings.add(partition, entry);
+  if (isWanted) search.add(partition, entry);
 }
 
 const scan = sessionCommand({
@@ -210,8 +155,7 @@ const scan = sessionCommand({
   run(context) {
     const { args, keyspace, reply, session } = context;
     search.begin();
-    if (!parseCursor(args.u8, args.startOf(1), args.lengthOf(1))) throw INVALID_CURSOR;
-    const cursor = cursor64.value;
+    const cursor = readCursor(args, 1);
     readScanOptions(context);
 
     const { partitions } = keyspace;
@@ -228,9 +172,8 @@ const scan = sessionCommand({
       index++;
     }
 
-    reply.array(2);
-    reply.bulkInteger(index < partitions.length ? index * SCAN_STRIDE + search.position : 0);
-    search.findings.end(reply);
+    const next = index < partitions.length ? index * SCAN_STRIDE + search.position : 0;
+    search.findings.endScan(reply, next);
   },
 });
 

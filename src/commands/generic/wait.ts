@@ -1,41 +1,21 @@
 // WAIT and WAITAOF: waiting for other machines, and for the disk, to have what was written.
 
-import { bigIntOfSlowly, int64 } from '../../base/ascii.js';
-import { readInt64, readInteger } from '../../dispatch/args.js';
-import type { Context } from '../../dispatch/context.js';
+import { readInteger } from '../../dispatch/args.js';
 import { type CommandSpec, Flag, sessionCommand } from '../../dispatch/define.js';
 import { NOT_INTEGER, OUT_OF_RANGE_POSITIVE, Refusal } from '../../resp/errors.js';
 import type { Reply } from '../../resp/write.js';
+import { readMillisecondsDeadline } from '../timeout.js';
 
-const TIMEOUT_NOT_INTEGER = new Refusal('ERR timeout is not an integer or out of range');
-const TIMEOUT_NEGATIVE = new Refusal('ERR timeout is negative');
-const TIMEOUT_OUT_OF_RANGE = new Refusal('ERR timeout is out of range');
 const NOT_ZERO_OR_ONE = new Refusal('ERR value is out of range, value must between 0 and 1');
 const NO_APPEND_LOG = new Refusal(
   'ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.',
 );
 const UNBLOCKED = 'UNBLOCKED client unblocked via CLIENT UNBLOCK';
 
-const INT64_MAX = 2n ** 63n - 1n;
-/** Timeouts below can be added to any date. */
-const TIMEOUT_SURE_MS = 2 ** 53;
-
 /** Replicas that have acknowledged anything: a server that stands alone has none. */
 const REPLICAS = 0;
 /** Is what this session wrote on disk, as far as WAITAOF is asked? Without a log nothing is. */
 const LOCAL_LOGS = 0;
-
-/** The moment when a wait of word `index` milliseconds is over; Infinity for 0. */
-function readDeadline(context: Context, index: number): number {
-  readInt64(context.args, index, TIMEOUT_NOT_INTEGER);
-  const { value, lo, hi } = int64;
-  if (value < 0) throw TIMEOUT_NEGATIVE;
-  if (value === 0) return Number.POSITIVE_INFINITY;
-  const isTooFar =
-    value > TIMEOUT_SURE_MS && bigIntOfSlowly(lo, hi) > INT64_MAX - BigInt(context.nowMs);
-  if (isTooFar) throw TIMEOUT_OUT_OF_RANGE;
-  return context.nowMs + value;
-}
 
 const wait = sessionCommand({
   name: 'wait',
@@ -50,7 +30,7 @@ const wait = sessionCommand({
   tips: ['request_policy:all_shards', 'response_policy:agg_min'],
   run(context) {
     const wanted = readInteger(context.args, 1, NOT_INTEGER);
-    const deadlineMs = readDeadline(context, 2);
+    const deadlineMs = readMillisecondsDeadline(context, 2);
 
     if (REPLICAS >= wanted) context.reply.integer(REPLICAS);
     else context.wait({ deadlineMs, timedOut: replyReplicas, unblockLine: UNBLOCKED });
@@ -78,7 +58,7 @@ const waitaof = sessionCommand({
     if (wantedLocal < 0 || wantedLocal > 1) throw NOT_ZERO_OR_ONE;
     const wanted = readInteger(args, 2, OUT_OF_RANGE_POSITIVE);
     if (wanted < 0) throw OUT_OF_RANGE_POSITIVE;
-    const deadlineMs = readDeadline(context, 3);
+    const deadlineMs = readMillisecondsDeadline(context, 3);
     if (wantedLocal > 0 && !context.server.config.flag('appendonly')) throw NO_APPEND_LOG;
 
     const isDone = REPLICAS >= wanted && LOCAL_LOGS >= wantedLocal;

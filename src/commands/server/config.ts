@@ -2,7 +2,9 @@
 
 import { matchesGlob } from '../../base/glob.js';
 import { containerCommand, Flag } from '../../dispatch/define.js';
+import type { Partition } from '../../keyspace/partition.js';
 import { Refusal } from '../../resp/errors.js';
+import { Header } from '../../slab/slab.js';
 import { helpSubcommand, sub, textsFrom } from './help.js';
 
 const FLAGS = Flag.Admin | Flag.NoScript | Flag.Loading | Flag.Stale;
@@ -59,6 +61,10 @@ const set = sub({
   },
 });
 
+function forgetFreed({ slab }: Partition): void {
+  slab.i32[Header.LazyFreed] = 0;
+}
+
 const resetstat = sub({
   name: 'resetstat',
   arity: 2,
@@ -68,9 +74,13 @@ const resetstat = sub({
   cost: 'O(1)',
   flags: FLAGS,
   tips: TO_ALL,
-  run({ server, reply }) {
+  run(context) {
+    const { keyspace, reply, server } = context;
     server.stats.reset();
     server.commandStats.reset();
+    for (let index = 0; index < keyspace.partitions.length; index++) {
+      context.visit(index, forgetFreed);
+    }
     reply.ok();
   },
 });

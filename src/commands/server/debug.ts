@@ -11,9 +11,12 @@ import { placeKey } from '../../dispatch/route.js';
 import { type EntryRef, recencyOf } from '../../keyspace/entry.js';
 import type { Partition } from '../../keyspace/partition.js';
 import { stringEncodingName, stringLength } from '../../keyspace/strings.js';
+import { isStructured, structureBytes, structureName } from '../../keyspace/values.js';
 import { NO_SUCH_KEY, Refusal } from '../../resp/errors.js';
-import { NONE } from '../../slab/slab.js';
-import { digestOfAll, emptyDigest, hexOf, mixValue } from './digest.js';
+import { NONE, type Slab } from '../../slab/slab.js';
+import { digestOfAll, hexOf } from './digest.js';
+import { emptyDigest } from './digest-mixing.js';
+import { mixValue } from './digest-values.js';
 import { refuseSubcommand, replyHelp } from './help.js';
 
 const NOT_ALLOWED = new Refusal(
@@ -144,13 +147,19 @@ function describeObject(context: Context): void {
     const idle = (seconds - recency) & 0xffffff;
     // The place is the partition and the ref, in the form of an address.
     const place = (index * 2 ** 32 + entry).toString(16);
-    const encoding = stringEncodingName(slab, entry);
-    const saved = savedLength(encoding, stringLength(slab, entry));
+    const [encoding, saved] = describeValue(slab, entry);
     context.reply.simple(
       `Value at:0x${place} refcount:1 encoding:${encoding} serializedlength:${saved} ` +
         `lru:${recency} lru_seconds_idle:${idle}`,
     );
   });
+}
+
+/** The encoding of a value, and about how many bytes it would take in a file. */
+function describeValue(slab: Slab, entry: EntryRef): readonly [encoding: string, saved: number] {
+  if (isStructured(slab, entry)) return [structureName(slab, entry), structureBytes(slab, entry)];
+  const encoding = stringEncodingName(slab, entry);
+  return [encoding, savedLength(encoding, stringLength(slab, entry))];
 }
 
 /** Bytes of a string in an RDB file, uncompressed: its length and itself, small integers packed. */

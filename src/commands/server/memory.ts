@@ -10,6 +10,7 @@ import {
   payloadLow,
   roomOfEntry,
 } from '../../keyspace/entry.js';
+import { isStructured, structureBytes } from '../../keyspace/values.js';
 import { SYNTAX } from '../../resp/errors.js';
 import { type BlockRef, capacityOf } from '../../slab/alloc.js';
 import { NONE, type Slab } from '../../slab/slab.js';
@@ -20,6 +21,7 @@ const SAMPLES = word('SAMPLES');
 /** Bytes of the blocks that hold a key and its value, slack included. */
 export function bytesOfKey(slab: Slab, entry: EntryRef): number {
   const bytes = roomOfEntry(slab, entry);
+  if (isStructured(slab, entry)) return bytes + structureBytes(slab, entry);
   if (encodingOf(slab, entry) !== Encoding.Blob) return bytes;
   return bytes + capacityOf(slab, payloadLow(slab, entry) as BlockRef);
 }

@@ -5,7 +5,7 @@ import type { Context } from '../../dispatch/context.js';
 import { REDIS_VERSION } from '../../dispatch/server-door.js';
 import { Lookup } from '../../keyspace/keyspace.js';
 import { heldBytesOf } from '../../slab/alloc.js';
-import { Header, usedBytesOf } from '../../slab/slab.js';
+import { counterOf, Header, usedBytesOf } from '../../slab/slab.js';
 import { ClientFlag } from '../../stats/clients.js';
 import { Counter } from '../../stats/server.js';
 import type { InfoField } from './report.js';
@@ -62,8 +62,8 @@ export function clients(context: Context): readonly InfoField[] {
     ['blocked_clients', blocked],
     ['tracking_clients', tracking],
     ['clients_in_timeout_table', blocked],
-    ['total_blocking_keys', 0],
-    ['total_blocking_keys_on_nokey', 0],
+    ['total_blocking_keys', context.blocking.waiters.keyCount()],
+    ['total_blocking_keys_on_nokey', context.blocking.waiters.keylessKeyCount()],
   ];
 }
 
@@ -117,9 +117,8 @@ export function memory(context: Context): readonly InfoField[] {
     ['mem_aof_buffer', 0],
     ['mem_allocator', 'flagstone'],
     ['active_defrag_running', 0],
-    ['lazyfree_pending_objects', 0],
-    // A word of the header, loaded without the lock: it may be a moment old.
-    ['lazyfreed_objects', sum((slab) => slab.i32[Header.LazyFreed]!)],
+    ['lazyfree_pending_objects', sum((slab) => counterOf(slab, Header.LazyPending))],
+    ['lazyfreed_objects', sum((slab) => counterOf(slab, Header.LazyFreed))],
   ];
 }
 

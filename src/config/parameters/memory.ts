@@ -3,7 +3,7 @@
 import { eventClasses } from '../forms.js';
 import { INT32_MAX, INT32_MIN, INT64_MAX, KB, MB, UINT64_MAX } from '../numbers.js';
 import type { Row } from '../parameter.js';
-import { choice, depends, flag, inert, integer, memory, NOW, refused, special } from './rows.js';
+import { choice, depends, flag, inert, integer, memory, NOW, special } from './rows.js';
 
 const evictionPolicy = depends((value) =>
   value === 'noeviction'
@@ -15,7 +15,6 @@ const ownAllocator = inert('it has an allocator of its own');
 const noRehashing = inert('its tables grow bucket by bucket and are never rehashed');
 const alwaysSanitized = inert('it checks every payload in full');
 const neverEvicts = inert('eviction arrives in a later version');
-const freesAtOnce = inert('a string, however long, is freed in constant time');
 const exactExpiry = inert(
   'its expiry index finds every expired key, so there is no effort to choose',
 );
@@ -26,8 +25,8 @@ export const MEMORY_PARAMETERS: readonly Row[] = [
   memory('maxmemory', { default: 0, min: 0, max: UINT64_MAX, isUnsigned: true }),
   flag('lazyfree-lazy-eviction', { default: false, support: neverEvicts }),
   flag('lazyfree-lazy-expire', { default: false }),
-  flag('lazyfree-lazy-server-del', { default: false, support: freesAtOnce }),
-  flag('lazyfree-lazy-user-del', { default: false, support: freesAtOnce }),
+  flag('lazyfree-lazy-server-del', { default: false }),
+  flag('lazyfree-lazy-user-del', { default: false }),
   flag('lazyfree-lazy-user-flush', { default: false }),
   integer('active-expire-effort', { default: 1, min: 1, max: 10, support: exactExpiry }),
   integer('list-max-listpack-size', {

@@ -1,0 +1,195 @@
+// What was taken out of the keyspace and is freed later, in steps, by the owner of the partition:
+// databases that were emptied, and values of many elements whose key is gone. Both hang in lists of
+// the slab's header. Nothing refers to them any more, so that they can be freed at any time under
+// the partition's lock.
+//
+//   detached database, one block, linked from the slab's header
+//   ┌──────┬──────────────────────────────┬─────────────────────┬───────┐
+//   │ next │ table: directory depth count │ expiry: wheel count │ place │
+//   └──────┴──────────────────────────────┴─────────────────────┴───────┘
+//                                                                where freeing goes on
+//
+//   detached value: the block of the entry that had it, or a block of its own when the entry lives
+//   on with another value; linked from the slab's header
+//   ┌──────┬──────────┬────────┬──────┬──────┐
+//   │ type │ encoding │ unused │ next │ root │
+//   │ 4    │ 4        │ 24     │      │      │
+//   └──────┴──────────┴────────┴──────┴──────┘
+
+import { allocate, type BlockRef, release } from '../slab/alloc.js';
+import { Header, NONE, type Slab } from '../slab/slab.js';
+import { freeSegmentStep, TableRoot } from '../structs/table.js';
+import {
+  Encoding,
+  type EntryRef,
+  encodingOf,
+  payloadLow,
+  releaseEntry,
+  type Type,
+  typeOf,
+} from './entry.js';
+import { ExpiryRoot, freeExpiryStep } from './expire.js';
+import { freeStructure, isStructured, kindOf, lengthOf, rootOf } from './values.js';
+
+const enum Detached {
+  Next = 0,
+  Table = Next + 1,
+  Expiry = Table + TableRoot.Words,
+  Place = Expiry + ExpiryRoot.Words,
+  Words = Place + 1,
+}
+const enum DetachedValue {
+  Meta = 0,
+  Next = 1,
+  Root = 2,
+  Words = 3,
+}
+
+const DETACHED_BYTES = Detached.Words * 4;
+const DETACHED_VALUE_BYTES = DetachedValue.Words * 4;
+const NIBBLE_MASK = 0xf;
+const ENCODING_SHIFT = 4;
+/** What freeing a segment costs besides its entries, in entries. */
+const SEGMENT_COST = 16;
+/** Values of at most so many elements are freed at once: Redis draws the line here, too. */
+const ELEMENTS_AT_ONCE = 64;
+
+/** Frees what an entry refers to, at once. */
+export function freeValueNow(slab: Slab, entry: EntryRef): void {
+  if (encodingOf(slab, entry) === Encoding.Blob) release(slab, payloadLow(slab, entry) as BlockRef);
+  else if (isStructured(slab, entry)) freeStructure(slab, entry);
+}
+
+/** As freeValueNow, but many elements are freed in later steps. The entry lives on. */
+export function freeValueLater(slab: Slab, entry: EntryRef): void {
+  // A slab too full for the little block that holds the root frees the value at once instead.
+  const block = isLarge(slab, entry) ? allocate(slab, DETACHED_VALUE_BYTES) : NONE;
+  if (block === NONE) freeValueNow(slab, entry);
+  else linkValue(slab, block, typeOf(slab, entry), encodingOf(slab, entry), rootOf(slab, entry));
+}
+
+/** Frees an entry that stands in no table any more, with its value; many elements later. */
+export function freeEntryLater(slab: Slab, entry: EntryRef): void {
+  if (isLarge(slab, entry)) {
+    linkValue(slab, entry, typeOf(slab, entry), encodingOf(slab, entry), rootOf(slab, entry));
+    return;
+  }
+  freeEntryNow(slab, entry);
+}
+
+/** Frees an entry that stands in no table any more, with its value. */
+export function freeEntryNow(slab: Slab, entry: EntryRef): void {
+  freeValueNow(slab, entry);
+  releaseEntry(slab, entry);
+}
+
+/** Has the value so many blocks that freeing it takes its time? A packed list is one block. */
+function isLarge(slab: Slab, entry: EntryRef): boolean {
+  if (!isStructured(slab, entry) || encodingOf(slab, entry) === Encoding.Packed) return false;
+  return lengthOf(slab, entry) > ELEMENTS_AT_ONCE;
+}
+
+function linkValue(slab: Slab, block: number, type: Type, encoding: Encoding, root: number): void {
+  const { i32 } = slab;
+  const at = block << 1;
+  kindOf(type).detach?.(slab, encoding, root);
+  i32[at + DetachedValue.Meta] = type | (encoding << ENCODING_SHIFT);
+  i32[at + DetachedValue.Next] = i32[Header.DetachedValues]!;
+  i32[at + DetachedValue.Root] = root;
+  i32[Header.DetachedValues] = block;
+  i32[Header.LazyPending] = i32[Header.LazyPending]! + 1;
+}
+
+/** Hangs a database's root into the list of the header; false when there is no memory for that. */
+export function detachDatabase(slab: Slab, tableRoot: number, expiryRoot: number): boolean {
+  const { i32 } = slab;
+  const node = allocate(slab, DETACHED_BYTES);
+  if (node === NONE) return false;
+  const at = node << 1;
+  i32[Header.LazyPending] = i32[Header.LazyPending]! + i32[tableRoot + TableRoot.Count]!;
+  i32[at + Detached.Next] = i32[Header.Detached]!;
+  for (let word = 0; word < TableRoot.Words; word++) {
+    i32[at + Detached.Table + word] = i32[tableRoot + word]!;
+    i32[tableRoot + word] = 0;
+  }
+  for (let word = 0; word < ExpiryRoot.Words; word++) {
+    i32[at + Detached.Expiry + word] = i32[expiryRoot + word]!;
+    i32[expiryRoot + word] = 0;
+  }
+  i32[at + Detached.Place] = 0;
+  i32[Header.Detached] = node;
+  return true;
+}
+
+/** Forgets what is detached: the slab is about to be reset, which frees all of it. */
+export function forgetDetached(slab: Slab): void {
+  const { i32 } = slab;
+  i32[Header.LazyFreed] = i32[Header.LazyFreed]! + i32[Header.LazyPending]!;
+  i32[Header.LazyPending] = 0;
+  i32[Header.Detached] = NONE;
+  i32[Header.DetachedValues] = NONE;
+}
+
+/**
+ * Frees about `budget` entries of detached databases, or elements of a detached value. True when
+ * there is nothing left. One step frees a segment of a database at the least: some 300 entries.
+ */
+export function freeDetachedStep(slab: Slab, budget: number): boolean {
+  const { i32 } = slab;
+  if (i32[Header.DetachedValues] !== NONE) {
+    freeValueStep(slab, budget);
+    return i32[Header.DetachedValues] === NONE && i32[Header.Detached] === NONE;
+  }
+  while (i32[Header.Detached] !== NONE) {
+    if (budget <= 0) return false;
+    const node = i32[Header.Detached]!;
+    const at = node << 1;
+    const before = i32[at + Detached.Table + TableRoot.Count]!;
+    if (!freeExpiryStep(slab, at + Detached.Expiry, budget)) return false;
+    pending = 0;
+    const place = i32[at + Detached.Place]!;
+    i32[at + Detached.Place] = freeSegmentStep(slab, at + Detached.Table, place, freeEntry);
+    const left = before - i32[at + Detached.Table + TableRoot.Count]!;
+    countFreed(slab, left - pending);
+    budget -= left + SEGMENT_COST;
+    if (i32[at + Detached.Place] === 0) {
+      i32[Header.Detached] = i32[at + Detached.Next]!;
+      release(slab, node as BlockRef);
+    }
+  }
+  return i32[Header.DetachedValues] === NONE;
+}
+
+// Entries of the running segment step whose values are freed later: they go on waiting.
+let pending = 0;
+
+function freeEntry(slab: Slab, ref: number): void {
+  const { i32 } = slab;
+  const before = i32[Header.LazyPending]!;
+  freeEntryLater(slab, ref as EntryRef);
+  // The entry was counted with its database already.
+  if (i32[Header.LazyPending] !== before) {
+    i32[Header.LazyPending] = before;
+    pending++;
+  }
+}
+
+/** Goes on with the first detached value. */
+function freeValueStep(slab: Slab, budget: number): void {
+  const { i32 } = slab;
+  const block = i32[Header.DetachedValues]!;
+  const at = block << 1;
+  const meta = i32[at + DetachedValue.Meta]!;
+  const encoding = ((meta >>> ENCODING_SHIFT) & NIBBLE_MASK) as Encoding;
+  const kind = kindOf((meta & NIBBLE_MASK) as Type);
+  if (!kind.freeStep(slab, encoding, i32[at + DetachedValue.Root]!, budget)) return;
+  i32[Header.DetachedValues] = i32[at + DetachedValue.Next]!;
+  release(slab, block as BlockRef);
+  countFreed(slab, 1);
+}
+
+function countFreed(slab: Slab, count: number): void {
+  const { i32 } = slab;
+  i32[Header.LazyPending] = i32[Header.LazyPending]! - count;
+  i32[Header.LazyFreed] = i32[Header.LazyFreed]! + count;
+}

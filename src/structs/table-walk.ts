@@ -1,0 +1,88 @@
+// Reading a table from one end to the other, where nothing changes it meanwhile.
+
+import { type BlockRef, capacityOf } from '../slab/alloc.js';
+import { NONE, type Slab } from '../slab/slab.js';
+import {
+  BUCKET_BYTES,
+  BUCKETS_PER_SEGMENT,
+  Bucket,
+  DEPTH_MASK,
+  LINK_MASK,
+  SEGMENT_BYTES,
+  SLOTS,
+  TableRoot,
+} from './table-layout.js';
+
+/** A walk over all refs of a table that does not change meanwhile. Reused. */
+export class TableWalk {
+  private slab: Slab | null = null;
+  private rootAt = 0;
+  private place = 0;
+  private left = 0;
+  private bucket = 0;
+  private at = 0;
+  private slot = 0;
+
+  open(slab: Slab, rootAt: number): void {
+    this.slab = slab;
+    this.rootAt = rootAt;
+    this.place = 0;
+    this.left = 0;
+    this.at = 0;
+    this.slot = SLOTS;
+  }
+
+  /** The next ref, NONE at the end. */
+  next(): number {
+    const { i32 } = this.slab!;
+    for (;;) {
+      while (this.slot < SLOTS) {
+        const ref = i32[this.at + Bucket.Refs + this.slot++]!;
+        if (ref !== NONE) return ref;
+      }
+      const link = this.at === 0 ? NONE : i32[this.at + Bucket.Link]! & LINK_MASK;
+      if (link !== NONE) this.at = link << 1;
+      else if (!this.nextBucket(i32)) return NONE;
+      this.slot = 0;
+    }
+  }
+
+  private nextBucket(i32: Int32Array): boolean {
+    if (this.left === 0) {
+      const directory = i32[this.rootAt + TableRoot.Directory]!;
+      const depth = i32[this.rootAt + TableRoot.Depth]!;
+      if (directory === NONE || this.place >= 1 << depth) return false;
+      const entry = i32[(directory << 1) + this.place]!;
+      this.place += 1 << (depth - (entry & DEPTH_MASK));
+      this.bucket = (entry & ~DEPTH_MASK) << 1;
+      this.left = BUCKETS_PER_SEGMENT;
+    }
+    this.at = this.bucket;
+    this.bucket += Bucket.Words;
+    this.left--;
+    return true;
+  }
+}
+
+/** Bytes that directory, segments and chains hold. */
+export function tableBytes(slab: Slab, rootAt: number): number {
+  const { i32 } = slab;
+  const directory = i32[rootAt + TableRoot.Directory]!;
+  if (directory === NONE) return 0;
+  const depth = i32[rootAt + TableRoot.Depth]!;
+  let bytes = capacityOf(slab, directory as BlockRef);
+  for (let place = 0; place < 1 << depth; ) {
+    const entry = i32[(directory << 1) + place]!;
+    bytes += SEGMENT_BYTES;
+    for (let bucket = 0; bucket < BUCKETS_PER_SEGMENT; bucket++) {
+      let at = ((entry & ~DEPTH_MASK) << 1) + bucket * Bucket.Words;
+      for (let link = i32[at + Bucket.Link]! & LINK_MASK; link !== NONE; ) {
+        bytes += BUCKET_BYTES;
+        at = link << 1;
+        link = i32[at + Bucket.Link]! & LINK_MASK;
+      }
+    }
+    place += 1 << (depth - (entry & DEPTH_MASK));
+  }
+  return bytes;
+}

@@ -1,0 +1,406 @@
+// Lists: one packed list while they are small, a chain of packed lists when they are not. What is
+// small is what Redis finds small, so that OBJECT ENCODING agrees: its measure is the size that its
+// listpack would have, in bytes, or a number of elements (list-max-listpack-size).
+
+import {
+  digitsOfInt64,
+  INT64_TEXT_BYTES_MAX,
+  int64,
+  parseInt64,
+  writeInt64,
+} from '../base/ascii.js';
+import { copyBytes, equalBytes } from '../base/bytes.js';
+import { type BlockRef, capacityOf } from '../slab/alloc.js';
+import { NONE, type Slab } from '../slab/slab.js';
+import {
+  adoptNode,
+  ChainCursor,
+  type ChainRef,
+  chainCopyReserve,
+  chainCount,
+  chainDelete,
+  chainHeldBytes,
+  chainInsert,
+  chainNode,
+  chainNodes,
+  chainPush,
+  chainRemoveRange,
+  chainReplace,
+  chainReserve,
+  checkChain,
+  copyChain,
+  createChain,
+  dissolveChain,
+  freeChainStep,
+  nodeBytesMax,
+  nodeElementsMax,
+} from '../structs/chain.js';
+import {
+  checkPacked,
+  copyPacked,
+  createPacked,
+  Packed,
+  packedAppend,
+  packedBytes,
+  packedCount,
+  packedInsertBefore,
+  packedPrepend,
+  packedRemove,
+  packedReplace,
+  releasePacked,
+  tightenPacked,
+} from '../structs/packed.js';
+import { Encoding, type ValueKind } from './kind.js';
+import { thresholds } from './thresholds.js';
+
+// ── The size of a listpack ───────────────────────────────────────────────────────────────────
+
+/** Head and end of a listpack. */
+const LISTPACK_HEAD_BYTES = 7;
+/** No element is this much longer in a listpack than in a packed list. */
+const DIFFERENCE_MAX = 5;
+
+/** Bytes that the element would take in a listpack. */
+function listpackElementBytes(element: Packed): number {
+  const bytes = element.isInteger
+    ? listpackIntegerBytes(element.low, element.high)
+    : element.length + (element.length < 64 ? 1 : element.length < 4096 ? 2 : 5);
+  return withBackLength(bytes);
+}
+
+/** Behind an element stands its size again, in groups of seven bits. */
+function withBackLength(bytes: number): number {
+  if (bytes < 128) return bytes + 1;
+  return bytes + (bytes < 2 ** 14 ? 2 : bytes < 2 ** 21 ? 3 : bytes < 2 ** 28 ? 4 : 5);
+}
+
+/** Bytes that a text would take in a listpack, where integers are stored as such. */
+export function listpackTextBytes(u8: Uint8Array, start: number, length: number): number {
+  if (parseInt64(u8, start, length))
+    return withBackLength(listpackIntegerBytes(int64.lo, int64.hi));
+  return withBackLength(length + (length < 64 ? 1 : length < 4096 ? 2 : 5));
+}
+
+function listpackIntegerBytes(low: number, high: number): number {
+  if (high !== low >> 31) return 9;
+  if (low >= 0 && low < 128) return 1;
+  if (low >= -4096 && low < 4096) return 2;
+  if (low === (low << 16) >> 16) return 3;
+  return low === (low << 8) >> 8 ? 4 : 5;
+}
+
+const measured = new Packed();
+
+/** Bytes of the listpack that would hold the same elements. */
+function listpackBytes(slab: Slab, node: BlockRef): number {
+  let bytes = LISTPACK_HEAD_BYTES;
+  measured.open(slab, node);
+  for (let isThere = measured.first(); isThere; isThere = measured.next()) {
+    bytes += listpackElementBytes(measured);
+  }
+  return bytes;
+}
+
+// ── The list ─────────────────────────────────────────────────────────────────────────────────
+
+/** Words of an element's text, wherever they are: valid until the next change of its list. */
+export class ElementText {
+  u8: Uint8Array = new Uint8Array(0);
+  start = 0;
+  length = 0;
+}
+
+const integerText = new Uint8Array(new ArrayBuffer(32));
+let ownText = new Uint8Array(new ArrayBuffer(256));
+const OWN_BYTES_MAX = 64 * 1024;
+
+/** Where the text of an element is; an integer's stands in scratch memory. */
+export function readElement(element: Packed, out: ElementText): void {
+  if (element.isInteger) {
+    out.u8 = integerText;
+    out.start = 0;
+    out.length = writeInt64(integerText, 0, element.low, element.high);
+    return;
+  }
+  out.u8 = element.slab.u8;
+  out.start = element.at;
+  out.length = element.length;
+}
+
+/** As readElement, but the text is a copy: its list may change. */
+export function copyElement(element: Packed, out: ElementText): void {
+  const length = element.isInteger ? digitsOfInt64(element.low, element.high) : element.length;
+  if (ownText.length < length || ownText.length > OWN_BYTES_MAX) {
+    ownText = new Uint8Array(new ArrayBuffer(Math.max(256, length)));
+  }
+  out.u8 = ownText;
+  out.start = 0;
+  out.length = length;
+  if (element.isInteger) writeInt64(ownText, 0, element.low, element.high);
+  else copyBytes(element.slab.u8, element.at, ownText, 0, length);
+}
+
+/** A text that elements are compared with: read once, whatever it is. */
+export class Wanted {
+  private u8: Uint8Array = new Uint8Array(0);
+  private start = 0;
+  private length = 0;
+  private isInteger = false;
+  private low = 0;
+  private high = 0;
+
+  set(u8: Uint8Array, start: number, length: number): void {
+    this.u8 = u8;
+    this.start = start;
+    this.length = length;
+    this.isInteger = length <= INT64_TEXT_BYTES_MAX && parseInt64(u8, start, length);
+    this.low = int64.lo;
+    this.high = int64.hi;
+  }
+
+  /** Has the element this text? An integer is stored as one always, so that texts suffice. */
+  is(element: Packed): boolean {
+    if (this.isInteger) {
+      return element.isInteger && element.low === this.low && element.high === this.high;
+    }
+    if (element.isInteger || element.length !== this.length) return false;
+    return equalBytes(element.slab.u8, element.at, this.u8, this.start, this.length);
+  }
+}
+
+/**
+ * One list, opened where its entry points; reused. After a change, `encoding`, `root` and `measure`
+ * are what the entry has to hold: its encoding and the two words of its payload.
+ */
+export class List {
+  slab: Slab;
+  encoding: Encoding = Encoding.Packed;
+  root = NONE;
+  /** Bytes of the listpack that would hold the same, when they are known; else 0. */
+  measure = 0;
+  /** The element that the last walk or search has come to. */
+  element: Packed;
+  private readonly single = new Packed();
+  private readonly cursor = new ChainCursor();
+
+  constructor() {
+    this.element = this.single;
+    this.slab = this.single.slab;
+  }
+
+  open(slab: Slab, encoding: Encoding, root: number, measure: number): this {
+    this.slab = slab;
+    this.encoding = encoding;
+    this.root = root;
+    this.measure = measure;
+    this.stand();
+    return this;
+  }
+
+  /** A new list, still without elements, for the texts that are about to come. */
+  create(slab: Slab, addedBytes: number, addedCount: number): this {
+    // The one byte that most elements take besides their text.
+    const room = addedBytes + addedCount;
+    const isSmall = room <= nodeBytesMax(thresholds.listMaxListpackSize);
+    return this.open(slab, Encoding.Packed, createPacked(slab, isSmall ? room : 0), 0);
+  }
+
+  /** Makes `element` that of the encoding. */
+  private stand(): void {
+    if (this.encoding === Encoding.Packed) {
+      this.element = this.single.open(this.slab, this.root as BlockRef);
+    } else {
+      this.element = this.cursor.open(this.slab, this.root as ChainRef).element;
+    }
+  }
+
+  get length(): number {
+    if (this.encoding === Encoding.Packed) return packedCount(this.slab, this.root as BlockRef);
+    return chainCount(this.slab, this.root as ChainRef);
+  }
+
+  // A walk: `element` is where it stands.
+
+  first(): boolean {
+    return this.encoding === Encoding.Packed ? this.single.first() : this.cursor.first();
+  }
+
+  last(): boolean {
+    return this.encoding === Encoding.Packed ? this.single.last() : this.cursor.last();
+  }
+
+  next(): boolean {
+    return this.encoding === Encoding.Packed ? this.single.next() : this.cursor.next();
+  }
+
+  previous(): boolean {
+    return this.encoding === Encoding.Packed ? this.single.previous() : this.cursor.previous();
+  }
+
+  /** To element `index`, counted from 0; false when there is none. */
+  seek(index: number): boolean {
+    if (index < 0) return false;
+    return this.encoding === Encoding.Packed ? this.single.seek(index) : this.cursor.seek(index);
+  }
+
+  /** Bytes that adding so many texts may allocate at the most, for reserve. */
+  reserveBytes(addedBytes: number, addedCount: number): number {
+    const chain = this.encoding === Encoding.Chain ? (this.root as ChainRef) : NONE;
+    return chainReserve(this.slab, chain, addedBytes, addedCount, thresholds.listMaxListpackSize);
+  }
+
+  /** Before so many texts are added: a list that would be too large becomes a chain. */
+  grow(addedBytes: number, addedCount: number): void {
+    if (this.encoding !== Encoding.Packed || !this.wouldExceed(addedBytes, addedCount)) return;
+    const { slab } = this;
+    const node = this.root as BlockRef;
+    const chain = createChain(slab);
+    if (packedCount(slab, node) === 0) releasePacked(slab, node);
+    else adoptNode(slab, chain, node);
+    this.become(Encoding.Chain, chain);
+  }
+
+  private wouldExceed(addedBytes: number, addedCount: number): boolean {
+    const { slab } = this;
+    const limit = thresholds.listMaxListpackSize;
+    const node = this.root as BlockRef;
+    const count = packedCount(slab, node);
+    if (count + addedCount > nodeElementsMax(limit)) return true;
+    const bytesMax = nodeBytesMax(limit) - addedBytes;
+    if (this.measure === 0) {
+      // Nearly always: far from the limit, whatever the elements are.
+      if (packedBytes(slab, node) + DIFFERENCE_MAX * count <= bytesMax) return false;
+      this.measure = listpackBytes(slab, node);
+    }
+    return this.measure > bytesMax;
+  }
+
+  private become(encoding: Encoding, root: number): void {
+    this.encoding = encoding;
+    this.root = root;
+    this.measure = 0;
+    this.stand();
+  }
+
+  /** After elements went: a chain that is small again becomes a packed list. */
+  shrink(): void {
+    const { slab } = this;
+    if (this.encoding !== Encoding.Chain) return;
+    const chain = this.root as ChainRef;
+    if (chainNodes(slab, chain) !== 1) return;
+    const limit = thresholds.listMaxListpackSize;
+    const node = chainNode(slab, chain, 0);
+    // Half the limits, so that a list that stays about as large is not converted each time.
+    if (limit >= 0) {
+      if (chainCount(slab, chain) > Math.floor(nodeElementsMax(limit) / 2)) return;
+    } else {
+      const bytesMax = nodeBytesMax(limit) / 2;
+      if (packedBytes(slab, node) > bytesMax || listpackBytes(slab, node) > bytesMax) return;
+    }
+    this.become(Encoding.Packed, tightenPacked(slab, dissolveChain(slab, chain)));
+  }
+
+  // Changes. Memory was reserved, and grow has been called; a text that is added does not lie in
+  // this list.
+
+  push(isHead: boolean, u8: Uint8Array, start: number, length: number): void {
+    const { slab } = this;
+    if (this.encoding === Encoding.Chain) {
+      const limit = thresholds.listMaxListpackSize;
+      chainPush(slab, this.root as ChainRef, isHead, u8, start, length, limit);
+      return;
+    }
+    const node = this.root as BlockRef;
+    this.root = isHead
+      ? packedPrepend(slab, node, u8, start, length)
+      : packedAppend(slab, node, u8, start, length);
+    this.single.open(slab, this.root as BlockRef);
+    if (this.measure === 0) return;
+    if (isHead) this.single.first();
+    else this.single.last();
+    this.measure += listpackElementBytes(this.single);
+  }
+
+  /** The measure without the element where the walk stands. */
+  private forget(): void {
+    if (this.measure !== 0) this.measure -= listpackElementBytes(this.single);
+  }
+
+  /** Puts a text before the element where the walk stands, or behind it; the walk is over. */
+  insert(isBehind: boolean, u8: Uint8Array, start: number, length: number): void {
+    if (this.encoding === Encoding.Chain) {
+      chainInsert(this.cursor, isBehind, u8, start, length, thresholds.listMaxListpackSize);
+      return;
+    }
+    if (isBehind) this.single.next();
+    this.root = packedInsertBefore(this.slab, this.single, u8, start, length);
+    this.measure = 0;
+  }
+
+  /** Puts a text in the place of the element where the walk stands; the walk is over. */
+  replace(u8: Uint8Array, start: number, length: number): void {
+    if (this.encoding === Encoding.Chain) {
+      chainReplace(this.cursor, u8, start, length, thresholds.listMaxListpackSize);
+      return;
+    }
+    this.root = packedReplace(this.slab, this.single, u8, start, length);
+    this.measure = 0;
+  }
+
+  /** Takes the element out where the walk stands; true, and on the next one, if there is one. */
+  delete(): boolean {
+    if (this.encoding === Encoding.Chain) return chainDelete(this.cursor);
+    this.forget();
+    this.root = packedRemove(this.slab, this.single, 1);
+    return this.single.token !== 0;
+  }
+
+  /** Takes `count` elements out, from element `index` on; they are all there. */
+  removeRange(index: number, count: number): void {
+    if (count === 0) return;
+    if (this.encoding === Encoding.Chain) {
+      chainRemoveRange(this.slab, this.root as ChainRef, index, count);
+      return;
+    }
+    this.single.seek(index);
+    this.root = packedRemove(this.slab, this.single, count);
+    this.measure = 0;
+  }
+}
+
+/** Bytes that a new list of so many texts may allocate at the most, for reserve. */
+export function newListReserve(slab: Slab, addedBytes: number, addedCount: number): number {
+  return chainReserve(slab, NONE, addedBytes, addedCount, thresholds.listMaxListpackSize);
+}
+
+/** What the keyspace asks of lists. */
+export const listKind: ValueKind = {
+  encodingName(_slab, encoding) {
+    return encoding === Encoding.Packed ? 'listpack' : 'quicklist';
+  },
+  length(slab, encoding, root) {
+    if (encoding === Encoding.Packed) return packedCount(slab, root as BlockRef);
+    return chainCount(slab, root as ChainRef);
+  },
+  freeStep(slab, encoding, root, budget) {
+    if (encoding === Encoding.Chain) return freeChainStep(slab, root as ChainRef, budget);
+    releasePacked(slab, root as BlockRef);
+    return true;
+  },
+  copyReserve(slab, encoding, root) {
+    if (encoding === Encoding.Packed) return packedBytes(slab, root as BlockRef);
+    return chainCopyReserve(slab, root as ChainRef);
+  },
+  copy(slab, encoding, root, target) {
+    if (encoding === Encoding.Packed) return copyPacked(slab, root as BlockRef, target);
+    return copyChain(slab, root as ChainRef, target);
+  },
+  heldBytes(slab, encoding, root) {
+    if (encoding === Encoding.Packed) return capacityOf(slab, root as BlockRef);
+    return chainHeldBytes(slab, root as ChainRef);
+  },
+  check(slab, encoding, root) {
+    if (encoding === Encoding.Packed) checkPacked(slab, root as BlockRef);
+    else checkChain(slab, root as ChainRef);
+  },
+};

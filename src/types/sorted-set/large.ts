@@ -1,0 +1,226 @@
+// A large sorted set: each member in a block of its own (structs/member.ts), found by name in a
+// table and by order in a counted tree.
+//
+//   root, one block
+//    word 0                    3                              7               8
+//   ┌─────────────────────────┬──────────────────────────────┬───────────────┬─────────────────┐
+//   │ table: directory, depth,│ tree: top, height, count,    │ segments      │ granules of the │
+//   │ count                   │ nodes                        │ freed so far  │ members' blocks │
+//   └─────────────────────────┴──────────────────────────────┴───────────────┴─────────────────┘
+//
+// A member of 16 bytes takes 32 bytes, some 10 in the table and 12 to 17 in the tree.
+
+import { assert } from '../../base/assert.js';
+import { hashBytes } from '../../base/hash.js';
+import { allocate, type BlockRef, capacityOf, release } from '../../slab/alloc.js';
+import { NONE, type Slab } from '../../slab/slab.js';
+import {
+  createMember,
+  hashOfName,
+  hasName,
+  type MemberRef,
+  memberBytes,
+  memberRoom,
+  nameBytes,
+  nameStart,
+  releaseMember,
+  scoreOf,
+} from '../../structs/member.js';
+import {
+  bucketAt,
+  checkTable,
+  findInBucket,
+  freeSegmentStep,
+  insert,
+  removeRef,
+  TableRoot,
+} from '../../structs/table.js';
+import { tableBytes } from '../../structs/table-walk.js';
+import {
+  checkTree,
+  RUN_MAX,
+  TreeCursor,
+  TreeRoot,
+  treeBytes,
+  treeFreeStep,
+  treeInsert,
+  treeRemove,
+  treeRemoveFrom,
+  treeReserve,
+} from '../../structs/tree.js';
+
+const enum Root {
+  Table = 0,
+  Tree = TableRoot.Words,
+  FreedSegments = Tree + TreeRoot.Words,
+  MemberGranules = FreedSegments + 1,
+  Words = MemberGranules + 1,
+}
+
+const ROOT_BYTES = Root.Words * 4;
+const GRANULE_SHIFT = 3;
+/** What the table may need for each member added, and what it may need at once. */
+const TABLE_BYTES_EACH = 24;
+const TABLE_BYTES_ONCE = 8192;
+
+function tableAt(root: number): number {
+  return (root << 1) + Root.Table;
+}
+
+/** Word index of the tree, for structs/tree.ts. */
+export function treeOf(root: number): number {
+  return (root << 1) + Root.Tree;
+}
+
+export function createLarge(slab: Slab): number {
+  const root = allocate(slab, ROOT_BYTES);
+  assert(root !== NONE, 'memory for a sorted set was reserved');
+  slab.i32.fill(0, root << 1, (root << 1) + Root.Words);
+  return root;
+}
+
+export function largeLength(slab: Slab, root: number): number {
+  return slab.i32[tableAt(root) + TableRoot.Count]!;
+}
+
+/** Bytes that adding `count` members with names of `bytes` in all may allocate. */
+export function largeReserve(count: number, bytes: number): number {
+  // A block's slack is below an eighth of it and eight bytes.
+  const members = (bytes + bytes / 8 + (memberBytes(0) + 8) * count) | 0;
+  return members + treeReserve(count) + TABLE_BYTES_EACH * count + TABLE_BYTES_ONCE;
+}
+
+/** The hash of the name that was looked for last, for the change that follows. */
+let soughtHash = 0;
+
+/** The member of this name, or NONE. */
+export function largeFind(
+  slab: Slab,
+  root: number,
+  u8: Uint8Array,
+  start: number,
+  length: number,
+): MemberRef {
+  const hash = hashBytes(u8, start, length);
+  soughtHash = hash;
+  const bucket = bucketAt(slab, tableAt(root), hash);
+  if (bucket === 0) return NONE as MemberRef;
+  return findInBucket(slab, bucket, hash, hasName, u8, start, length) as MemberRef;
+}
+
+function changeGranules(slab: Slab, root: number, member: MemberRef, sign: number): void {
+  const at = (root << 1) + Root.MemberGranules;
+  slab.i32[at] = slab.i32[at]! + sign * (memberRoom(slab, member) >> GRANULE_SHIFT);
+}
+
+/** Adds a member that largeFind has just not found. */
+export function largeAdd(
+  slab: Slab,
+  root: number,
+  score: number,
+  u8: Uint8Array,
+  start: number,
+  length: number,
+): void {
+  const member = createMember(slab, score, u8, start, length);
+  changeGranules(slab, root, member, 1);
+  insert(slab, tableAt(root), soughtHash, member, hashOfName, 0);
+  treeInsert(slab, treeOf(root), member);
+}
+
+/** Removes a member that largeFind has just found. */
+export function largeRemove(slab: Slab, root: number, member: MemberRef): void {
+  treeRemove(slab, treeOf(root), member);
+  dropMember(slab, root, member, soughtHash);
+}
+
+function dropMember(slab: Slab, root: number, member: MemberRef, hash: number): void {
+  const at = tableAt(root);
+  removeRef(slab, at, bucketAt(slab, at, hash), member);
+  changeGranules(slab, root, member, -1);
+  releaseMember(slab, member);
+}
+
+const removed = new Int32Array(RUN_MAX);
+
+/** Removes `count` members from this rank on; they are there. */
+export function largeRemoveRange(slab: Slab, root: number, rank: number, count: number): void {
+  while (count > 0) {
+    const run = treeRemoveFrom(slab, treeOf(root), rank, count, removed);
+    for (let index = 0; index < run; index++) {
+      dropMember(slab, root, removed[index]! as MemberRef, hashOfName(slab, removed[index]!));
+    }
+    count -= run;
+  }
+}
+
+/** Frees about `budget` members; true when all are gone and the root with them. */
+export function largeFreeStep(slab: Slab, root: number, budget: number): boolean {
+  const { i32 } = slab;
+  const at = tableAt(root);
+  const freedAt = (root << 1) + Root.FreedSegments;
+  while (i32[at + TableRoot.Directory] !== NONE) {
+    if (budget <= 0) return false;
+    const before = i32[at + TableRoot.Count]!;
+    i32[freedAt] = freeSegmentStep(slab, at, i32[freedAt]!, releaseMember);
+    budget -= before - i32[at + TableRoot.Count]!;
+  }
+  if (!treeFreeStep(slab, treeOf(root), budget)) return false;
+  release(slab, root as BlockRef);
+  return true;
+}
+
+export function largeCopyReserve(slab: Slab, root: number): number {
+  return largeReserve(largeLength(slab, root), memberBytesOf(slab, root)) + ROOT_BYTES;
+}
+
+function memberBytesOf(slab: Slab, root: number): number {
+  return slab.i32[(root << 1) + Root.MemberGranules]! * (1 << GRANULE_SHIFT);
+}
+
+/** A copy in `target`. Memory was reserved. */
+export function largeCopy(slab: Slab, root: number, target: Slab): number {
+  const copy = createLarge(target);
+  const length = largeLength(slab, root);
+  if (length === 0) return copy;
+  const cursor = new TreeCursor();
+  cursor.seek(slab, treeOf(root), 0);
+  do {
+    const { member } = cursor;
+    const start = nameStart(member);
+    const bytes = nameBytes(slab, member);
+    soughtHash = hashBytes(slab.u8, start, bytes);
+    largeAdd(target, copy, scoreOf(slab, member), slab.u8, start, bytes);
+  } while (cursor.next(slab));
+  return copy;
+}
+
+export function largeHeldBytes(slab: Slab, root: number): number {
+  return (
+    capacityOf(slab, root as BlockRef) +
+    memberBytesOf(slab, root) +
+    tableBytes(slab, tableAt(root)) +
+    treeBytes(slab, treeOf(root))
+  );
+}
+
+export function checkLarge(slab: Slab, root: number): void {
+  const count = checkTable(slab, tableAt(root), hashOfName);
+  assert(checkTree(slab, treeOf(root)) === count, 'tree and table hold the same members');
+  if (count === 0) return;
+  let granules = 0;
+  const cursor = new TreeCursor();
+  cursor.seek(slab, treeOf(root), 0);
+  do {
+    const { member } = cursor;
+    granules += memberRoom(slab, member) >> GRANULE_SHIFT;
+    const found = largeFind(slab, root, slab.u8, nameStart(member), nameBytes(slab, member));
+    assert(found === member, 'a member of the tree is found by its name');
+  } while (cursor.next(slab));
+  assert(granules === slab.i32[(root << 1) + Root.MemberGranules], 'members are accounted for');
+}
+
+/** Word index of the table, for scans and draws. */
+export function tableOf(root: number): number {
+  return tableAt(root);
+}

@@ -1,0 +1,81 @@
+// What the keyspace does with a stream as a whole.
+
+import { type BlockRef, capacityOf, PAGE_BYTES, release } from '../../slab/alloc.js';
+import { NONE, type Slab } from '../../slab/slab.js';
+import type { Encoding, ValueKind } from '../kind.js';
+import { blockBytes, copyBlock, type EntryBlock, linkBlocks, nextBlock } from './block.js';
+import { checkGroups, copyGroups, freeGroupsStep, groupCount, groupsBytes } from './groups.js';
+import { freeIdTreeStep, idTreeBytes } from './id-tree.js';
+import {
+  checkStream,
+  copyRoot,
+  createStream,
+  firstBlock,
+  freeBlocksStep,
+  indexAt,
+  indexBlocks,
+  type StreamRef,
+  streamLength,
+} from './stream.js';
+
+export const streamKind: ValueKind = {
+  encodingName: () => 'stream',
+
+  length(slab: Slab, _encoding: Encoding, root: number): number {
+    // Groups may hold much more than entries: what has any is freed in steps.
+    const stream = root as StreamRef;
+    return streamLength(slab, stream) + groupCount(slab, stream) * GROUP_COST;
+  },
+
+  freeStep(slab: Slab, _encoding: Encoding, root: number, budget: number): boolean {
+    const stream = root as StreamRef;
+    const hadGroups = groupCount(slab, stream) !== 0;
+    if (!freeGroupsStep(slab, stream, budget)) return false;
+    // What groups cost is not counted on: with a budget, blocks have steps of their own.
+    if (hadGroups && budget < Number.MAX_SAFE_INTEGER) return false;
+    if (!freeBlocksStep(slab, stream, budget)) return false;
+    if (!freeIdTreeStep(slab, indexAt(stream), budget)) return false;
+    release(slab, root as BlockRef);
+    return true;
+  },
+
+  copyReserve(slab: Slab, encoding: Encoding, root: number): number {
+    // What is copied in order is no larger; an eighth and some pages are for spans begun.
+    const bytes = streamKind.heldBytes(slab, encoding, root);
+    return bytes + (bytes >>> 3) + PAGE_BYTES * 16;
+  },
+
+  copy(slab: Slab, _encoding: Encoding, root: number, target: Slab): number {
+    const stream = root as StreamRef;
+    const copy = createStream(target);
+    let first = NONE as EntryBlock;
+    let last = NONE as EntryBlock;
+    for (let block = firstBlock(slab, stream); block !== NONE; block = nextBlock(slab, block)) {
+      const copied = copyBlock(slab, block, target);
+      linkBlocks(target, last, copied);
+      if (first === NONE) first = copied;
+      last = copied;
+    }
+    copyRoot(slab, stream, target, copy, first, last);
+    indexBlocks(target, copy);
+    copyGroups(slab, stream, target, copy);
+    return copy;
+  },
+
+  heldBytes(slab: Slab, _encoding: Encoding, root: number): number {
+    const stream = root as StreamRef;
+    let bytes = capacityOf(slab, root as BlockRef) + idTreeBytes(slab, indexAt(stream));
+    for (let block = firstBlock(slab, stream); block !== NONE; block = nextBlock(slab, block)) {
+      bytes += blockBytes(slab, block);
+    }
+    return bytes + groupsBytes(slab, stream);
+  },
+
+  check(slab: Slab, _encoding: Encoding, root: number): void {
+    checkStream(slab, root as StreamRef);
+    checkGroups(slab, root as StreamRef);
+  },
+};
+
+/** More than the keyspace frees at once. */
+const GROUP_COST = 1000;
