@@ -78,7 +78,7 @@ const BOARD_CASES: readonly CollectionCase[] = [
 
 /** Commands of a round; a tenth of that warms the server up first. */
 const ROUND_COUNT = 400_000;
-const ROUND_COUNT_TINY = 500;
+const ROUND_COUNT_TINY = 8000;
 const WARM_SHARE = 4;
 
 export async function runTypes(bench: Bench, suite: Suite): Promise<ResultTable[]> {
@@ -129,14 +129,14 @@ async function compareCase(
 ): Promise<Row[]> {
   const { rounds, isTiny } = bench.options;
   const full = bench.options.count ?? (isTiny ? ROUND_COUNT_TINY : ROUND_COUNT);
-  const count = Math.max(100, Math.round(full * each.share));
+  const count = Math.max(2000, Math.round(full * each.share));
   const samples: Sample[][] = contestants.map(() => []);
   // Round 0 warms up.
   for (let round = 0; round <= rounds; round += 1) {
     for (const [index, contestant] of contestants.entries()) {
       const { server } = contestant;
       pinLoad(contestant);
-      const commands = round === 0 ? Math.ceil(count / WARM_SHARE) : count;
+      const commands = round === 0 ? Math.max(2000, Math.ceil(count / WARM_SHARE)) : count;
       if (isFresh) await prepare(bench, contestant, each, commands);
       const spec = specFor(bench, each, commands, round);
       const sample = await measure(bench, contestant, spec);
