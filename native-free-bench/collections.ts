@@ -61,9 +61,10 @@ const TYPE_CASES: readonly CollectionCase[] = [
   one('XADD', 'XADD mystream * myfield {value}'),
 ];
 
-// A line cannot hold a random rank and the one nine behind it: eight places all over the board.
-const RANK_LINES = [1, 13, 25, 38, 50, 63, 75, 88]
-  .map((percent) => `ZRANGE board ${percent * 10_000} ${percent * 10_000 + 9}`)
+// A line cannot hold a random rank and the one nine behind it: many places all over the board.
+const RANK_PLACES = 250;
+const RANK_LINES = Array.from({ length: RANK_PLACES }, (_, place) => place * 3989)
+  .map((rank) => `ZRANGE board ${rank} ${rank + 9}`)
   .join(',');
 
 const BOARD_FILL = 'ZADD board {random} member:{key}';

@@ -1,5 +1,5 @@
-// `npm run test:fast`: everything that needs no running server and no long search, under ten
-// seconds.
+// `npm run test:fast`: everything that needs no running server and no long search, in half a
+// minute.
 
 import { defineConfig } from 'vitest/config';
 
@@ -16,6 +16,9 @@ export default defineConfig({
       'test/docs/**',
       'test/mesh/**',
       'test/commands/*.test.ts',
+      // These are about their whole process, which others share here.
+      'test/base/libc.test.ts',
+      'test/server/compiler-threads.test.ts',
     ],
     pool: 'threads',
     maxWorkers: 2,
