@@ -6,6 +6,7 @@ import { keySlot } from '../base/crc.js';
 import { hashBytes } from '../base/hash.js';
 import type { Slices } from '../base/slices.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
+import { isWord, word as wordOf } from './args.js';
 import type { Command } from './command.js';
 import type { KeySpec } from './define.js';
 
@@ -95,14 +96,27 @@ function mayBeEmpty({ find }: KeySpec): boolean {
   return typeof find === 'object' && 'lastKey' in find && find.lastKey === -1 && find.limit === 0;
 }
 
+/** Keywords before keys as bytes, by their text: STREAMS is looked for in every XREAD. */
+const keywords = new Map<string, Uint8Array>();
+
+function keywordBytes(text: string): Uint8Array {
+  let bytes = keywords.get(text);
+  if (bytes === undefined) {
+    bytes = wordOf(text);
+    keywords.set(text, bytes);
+  }
+  return bytes;
+}
+
 function beginOf(spec: KeySpec, args: Slices): number {
   if (spec.begin === 'unknown') return -1;
   if ('index' in spec.begin) return spec.begin.index;
   const { keyword, startFrom } = spec.begin;
+  const bytes = keywordBytes(keyword);
   const step = startFrom < 0 ? -1 : 1;
   const from = startFrom < 0 ? args.count + startFrom : startFrom;
   for (let word = from; word > 0 && word < args.count; word += step) {
-    if (args.text(word).toUpperCase() === keyword) return word + 1;
+    if (isWord(args, word, bytes)) return word + 1;
   }
   return -1;
 }

@@ -16,6 +16,7 @@ import { thresholds } from '../../src/types/thresholds.js';
 import { Engine, type EngineOptions } from '../support/engine.js';
 import { splitWords } from '../support/pattern.js';
 import { randomTest } from '../support/random-test.js';
+import { bulkTexts } from '../support/resp.js';
 import type { Random } from '../support/seed.js';
 
 const before = { ...thresholds };
@@ -70,14 +71,6 @@ function upkeep(engine: Engine): void {
   for (const partition of engine.keyspace.partitions) {
     while (!expireFieldsStep(partition, engine.clock.nowMs(), 10));
   }
-}
-
-/** Every element of a flat reply, latin1. */
-function elements(reply: string): string[] {
-  return [...reply.matchAll(/\$(\d+)\r\n/g)].map((match) => {
-    const from = match.index + match[0].length;
-    return reply.slice(from, from + Number(match[1]));
-  });
 }
 
 const SYNTAX = '-ERR syntax error';
@@ -184,12 +177,12 @@ class HashModel {
         break;
       }
       default:
-        expect(elements(engine.run('HGET', 'k', name))).toEqual(known ? [known.value] : []);
+        expect(bulkTexts(engine.run('HGET', 'k', name))).toEqual(known ? [known.value] : []);
     }
   }
 
   compare(): void {
-    const reply = elements(this.engine.run('HGETALL', 'k'));
+    const reply = bulkTexts(this.engine.run('HGETALL', 'k'));
     const found = new Map<string, string>();
     for (let at = 0; at < reply.length; at += 2) found.set(reply[at]!, reply[at + 1]!);
     const expected = [...this.fields].map(([name, { value }]) => [name, value] as const);
@@ -295,7 +288,7 @@ describe('HRANDFIELD', () => {
     const words = Array.from({ length: 900 }, (_, index) => [`f${index}`, 'v']).flat();
     engine.run('HSET', 'k', ...words);
     const seen = new Map<string, number>();
-    for (const name of elements(engine.run('HRANDFIELD', 'k', '-90000'))) {
+    for (const name of bulkTexts(engine.run('HRANDFIELD', 'k', '-90000'))) {
       seen.set(name, (seen.get(name) ?? 0) + 1);
     }
     expect(seen.size).toBe(900);
@@ -312,7 +305,7 @@ describe('HRANDFIELD', () => {
       const words = Array.from({ length: size }, (_, index) => [`f${index}`, `${index}`]).flat();
       engine.run('HSET', 'k', ...words);
       for (const count of [1, 3, 4, size - 1, size, size + 10]) {
-        const drawn = elements(engine.run('HRANDFIELD', 'k', String(count)));
+        const drawn = bulkTexts(engine.run('HRANDFIELD', 'k', String(count)));
         expect(drawn.length).toBe(Math.min(count, size));
         expect(new Set(drawn).size).toBe(drawn.length);
       }
@@ -337,7 +330,7 @@ describe('HSCAN', () => {
     let cursor = '0';
     let round = 0;
     do {
-      const [next, ...names] = elements(
+      const [next, ...names] = bulkTexts(
         engine.run('HSCAN', 'k', cursor, 'COUNT', '20', 'NOVALUES'),
       );
       for (const name of names) seen.add(name);
@@ -377,7 +370,7 @@ function recording(): { engine: Engine; records: string[] } {
       isOn: true,
       append(_database, u8, from, length) {
         const text = Buffer.from(u8.slice(from, from + length)).toString('latin1');
-        records.push(elements(text).join(' '));
+        records.push(bulkTexts(text).join(' '));
       },
     },
   });
@@ -417,7 +410,7 @@ describe('fields that expire', () => {
     const hidden = names.filter((name) => engine.run('HEXISTS', 'k', name) === ':0\r\n');
     expect(hidden.length).toBe(1000);
     engine.run('HSET', 'k', 'f999', 'again');
-    expect(elements(engine.run('HKEYS', 'k')).sort()).toEqual(['f999', 'stays']);
+    expect(bulkTexts(engine.run('HKEYS', 'k')).sort()).toEqual(['f999', 'stays']);
     expect(engine.run('HTTL', 'k', 'FIELDS', '1', 'f999')).toBe('*1\r\n:-1\r\n');
     check(engine);
   });

@@ -14,6 +14,7 @@ import { thresholds } from '../../src/types/thresholds.js';
 import { Engine, type EngineOptions } from '../support/engine.js';
 import { splitWords } from '../support/pattern.js';
 import { randomTest } from '../support/random-test.js';
+import { bulkTexts } from '../support/resp.js';
 import type { Random } from '../support/seed.js';
 
 const RANK_ZERO =
@@ -49,16 +50,7 @@ function play(engine: Engine, rows: readonly Row[]): void {
 }
 
 function elementsOf(engine: Engine, key: string): string[] {
-  const reply = engine.run('LRANGE', key, '0', '-1');
-  const texts: string[] = [];
-  let at = reply.indexOf('\r\n') + 2;
-  while (at < reply.length) {
-    const end = reply.indexOf('\r\n', at);
-    const length = Number(reply.slice(at + 1, end));
-    texts.push(reply.slice(end + 2, end + 2 + length));
-    at = end + 4 + length;
-  }
-  return texts;
+  return bulkTexts(engine.run('LRANGE', key, '0', '-1'));
 }
 
 /** Checks the structures of all lists. */

@@ -421,6 +421,28 @@ export function textOf(reply: Reply): string | undefined {
   }
 }
 
+/** The texts of all bulk strings in a reply given as latin1 protocol text, in order. */
+export function bulkTexts(protocol: string): string[] {
+  return bulksIn(decodeReply(Buffer.from(protocol, 'latin1')));
+}
+
+function bulksIn(reply: Reply): string[] {
+  switch (reply.type) {
+    case 'bulk':
+      return [reply.value];
+    case 'array':
+    case 'set':
+    case 'push':
+      return reply.value.flatMap(bulksIn);
+    case 'map':
+      return reply.value.flatMap((pair) => pair.flatMap(bulksIn));
+    case 'attributed':
+      return bulksIn(reply.value);
+    default:
+      return [];
+  }
+}
+
 export function isError(reply: Reply): boolean {
   return reply.type === 'error' || reply.type === 'bulkError';
 }

@@ -95,6 +95,20 @@ const hstrlen = keyCommand({
   },
 });
 
+/** Answers with all names, or with all values. */
+function answerAll(context: Context, isNames: boolean): void {
+  const { reply } = context;
+  const isThere = readWholeHash(context);
+
+  reply.array(isThere ? hash.count : 0);
+  if (!isThere) return;
+  hash.beginWalk();
+  while (hash.next()) {
+    if (isNames) hash.replyName(reply);
+    else hash.replyValue(reply);
+  }
+}
+
 const hgetall = keyCommand({
   name: 'hgetall',
   arity: 2,
@@ -131,15 +145,7 @@ const hkeys = keyCommand({
   syntax: 'key',
   keys: READ_KEYS,
   tips: NO_ORDER,
-  run(context) {
-    const { reply } = context;
-    const isThere = readWholeHash(context);
-
-    reply.array(isThere ? hash.count : 0);
-    if (!isThere) return;
-    hash.beginWalk();
-    while (hash.next()) hash.replyName(reply);
-  },
+  run: (context) => answerAll(context, true),
 });
 
 const hvals = keyCommand({
@@ -153,15 +159,7 @@ const hvals = keyCommand({
   syntax: 'key',
   keys: READ_KEYS,
   tips: NO_ORDER,
-  run(context) {
-    const { reply } = context;
-    const isThere = readWholeHash(context);
-
-    reply.array(isThere ? hash.count : 0);
-    if (!isThere) return;
-    hash.beginWalk();
-    while (hash.next()) hash.replyValue(reply);
-  },
+  run: (context) => answerAll(context, false),
 });
 
 export const readCommands: readonly CommandSpec[] = [
