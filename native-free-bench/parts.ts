@@ -5,6 +5,7 @@
 // Time is the server's own (usec of cmdstat_mget), so that reading a long reply here does not
 // count.
 
+import { runJoins } from './joins.js';
 import { type Bench, serverChoices, startContestant } from './measure.js';
 import type { Column, Figure, ResultTable, Row } from './report.js';
 import type { MeasuredServer, ServerChoice } from './servers.js';
@@ -55,7 +56,8 @@ export async function runParts(bench: Bench, suite: Suite): Promise<ResultTable[
   }
   const { keys, size } = options;
   const about = `one connection, ${threads} workers, ${keys} keys, ${size}-byte values`;
-  return [{ title: suite.name, about, columns: COLUMNS, rows }];
+  const mget: ResultTable = { title: suite.name, about, columns: COLUMNS, rows };
+  return [mget, await runJoins(bench, suite.name, threads)];
 }
 
 /** Flagstone twice: every round offered, and none. */

@@ -108,13 +108,17 @@ function lineOf(context: Context, view: ClientView): string {
   const { commandId } = view;
   const command = commandId === -1 ? 'NULL' : context.server.table.all[commandId]!.fullName;
   const { inputBytes, inputFreeBytes, argumentBytes, queuedBytes, outputBytes } = view;
+  // Whoever changes a key that is watched cannot write into the slot of another thread.
+  const isDirty = view.watchedKeys > 0 && context.transactions.watchers.isDirty(view.slot);
+  const flags = isDirty ? view.flags | ClientFlag.Dirty : view.flags;
   const total = inputBytes + inputFreeBytes + argumentBytes + queuedBytes + outputBytes;
   return (
     `id=${view.id} addr=${view.address} laddr=${view.localAddress} fd=${view.fd} ` +
     `name=${view.name} age=${Math.max(0, seconds - Math.floor(view.createdMs / 1000))} ` +
-    `idle=${Math.max(0, seconds - view.lastSeconds)} flags=${lettersOf(view.flags)} ` +
+    `idle=${Math.max(0, seconds - view.lastSeconds)} flags=${lettersOf(flags)} ` +
     `db=${view.database} sub=${view.subscriptions} psub=${view.patternSubscriptions} ` +
-    `ssub=${view.shardSubscriptions} multi=${view.queuedCommands} qbuf=${inputBytes} ` +
+    `ssub=${view.shardSubscriptions} multi=${view.queuedCommands} watch=${view.watchedKeys} ` +
+    `qbuf=${inputBytes} ` +
     `qbuf-free=${inputFreeBytes} argv-mem=${argumentBytes} multi-mem=${queuedBytes} ` +
     `rbs=0 rbp=0 obl=0 oll=${view.outputChunks} omem=${outputBytes} tot-mem=${total} ` +
     `events=${outputBytes > 0 ? 'rw' : 'r'} cmd=${command} user=${view.user} redir=-1 ` +
@@ -124,7 +128,8 @@ function lineOf(context: Context, view: ClientView): string {
 
 /** Brings this session's own slot up to date: the turn that would do so is still running. */
 function noteOwn(context: Context): void {
-  const { session, server, command } = context;
+  const { session, server } = context;
+  const command = context.executing ?? context.command;
   server.clients.note(
     session.slot,
     Math.floor(context.nowMs / 1000),
@@ -308,7 +313,9 @@ function unblock(context: Context): void {
   const view = server.clients.find(int64.value);
   const isBlocked = view !== null && (view.flags & ClientFlag.Blocked) !== 0;
 
-  if (isBlocked) server.unblockClient(view.slot, view.id, withError);
+  if (isBlocked && !context.blocking.unblock(context, view.id, withError)) {
+    server.unblockClient(view.slot, view.id, withError);
+  }
 
   reply.flag(isBlocked);
 }
@@ -543,6 +550,7 @@ const aboutOthers = [
     cost: 'O(log N) where N is the number of connections',
     flags: OTHERS,
     syntax: 'client-id [<TIMEOUT | ERROR>]',
+    visits: true,
     run: unblock,
   }),
 ];

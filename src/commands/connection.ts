@@ -3,13 +3,14 @@
 import { int64 } from '../base/ascii.js';
 import { isWord, readInt64, readIntegerIn, word } from '../dispatch/args.js';
 import type { Context } from '../dispatch/context.js';
-import { type CommandSpec, Flag, sessionCommand } from '../dispatch/define.js';
-import { Gate } from '../dispatch/gates.js';
+import { type CommandSpec, Flag, InMulti, sessionCommand } from '../dispatch/define.js';
+import { Gate, updateSubscriberGate } from '../dispatch/gates.js';
 import { REDIS_VERSION } from '../dispatch/server-door.js';
 import { Closing, ReplyMode } from '../dispatch/session.js';
 import { DATABASE_OUT_OF_RANGE, NOT_INTEGER, Refusal, SYNTAX } from '../resp/errors.js';
 import { Counter } from '../stats/server.js';
 import { client, nameSession, readClientName } from './client.js';
+import { dropSubscriptions, isSubscriberMode } from './pubsub.js';
 
 const AUTH = word('AUTH');
 const SETNAME = word('SETNAME');
@@ -71,6 +72,7 @@ function logIn(context: Context): void {
 function setProtocol(context: Context, protocol: 2 | 3): void {
   context.session.protocol = protocol;
   context.reply.protocol = protocol;
+  updateSubscriberGate(context.session);
   context.server.clients.setProtocol(context.session.slot, protocol);
 }
 
@@ -194,9 +196,15 @@ const ping = sessionCommand({
   flags: Flag.Fast,
   syntax: '[message]',
   tips: ['request_policy:all_shards', 'response_policy:all_succeeded'],
-  run({ args, command, reply }) {
+  isForSubscribers: true,
+  run({ args, session, command, reply }) {
     if (args.count > 2) throw command.wrongArity;
-    if (args.count === 1) reply.raw(PONG);
+    if (isSubscriberMode(session)) {
+      reply.array(2);
+      reply.text('pong');
+      if (args.count === 1) reply.text('');
+      else reply.bulk(args.u8, args.startOf(1), args.lengthOf(1));
+    } else if (args.count === 1) reply.raw(PONG);
     else reply.bulk(args.u8, args.startOf(1), args.lengthOf(1));
   },
 });
@@ -225,8 +233,12 @@ const reset = sessionCommand({
   summary: 'Brings this connection back to how it was at its start.',
   cost: 'O(1)',
   flags: FOR_STRANGERS,
+  inMulti: InMulti.Ends,
+  isForSubscribers: true,
   run(context) {
     const { session, reply } = context;
+    context.transactions.end(session);
+    dropSubscriptions(context);
     session.database = 0;
     session.user = 'default';
     session.isAuthenticated = !needsPassword(context);
@@ -254,6 +266,8 @@ const quit = sessionCommand({
   flags: FOR_STRANGERS,
   deprecatedSince: '7.2.0',
   replacedBy: 'just closing the connection',
+  inMulti: InMulti.Ends,
+  isForSubscribers: true,
   run({ session, reply }) {
     session.closing = Closing.AfterReply;
     reply.ok();

@@ -42,6 +42,7 @@ import {
   mergeInto,
   place,
   REGISTERS,
+  Registers,
   raiseDense,
   readCached,
   Sketch,
@@ -55,7 +56,7 @@ const bytes = new StringBytes();
 const edited = new Edited();
 const sketch = new Sketch();
 /** The highest rank of each register over several HyperLogLogs. */
-const registers = new Uint8Array(REGISTERS);
+const registers = new Registers();
 
 /** Reads the string of an entry, in `bytes`, and refuses what is no HyperLogLog. */
 function readSketch(partition: Partition, entry: EntryRef): void {
@@ -173,7 +174,7 @@ function countOne(context: Context): void {
 /** Merges the HyperLogLogs of all keys into `registers`; says whether one of them is dense. */
 function mergeAll(context: Context): boolean {
   const { args } = context;
-  registers.fill(0);
+  registers.clear();
   let hasDense = false;
   for (let index = 1; index < args.count; index++) {
     const partition = context.at(index);

@@ -1,6 +1,7 @@
 // All commands of the server, in the order of their ids.
 
 import type { CommandSpec } from '../dispatch/define.js';
+import { arrayCommands } from './array/index.js';
 import { bitmapCommands } from './bitmap.js';
 import { blockingCommands } from './blocking/index.js';
 import { commandCommands } from './command.js';
@@ -10,6 +11,7 @@ import { geoCommands } from './geo/index.js';
 import { hashCommands } from './hash/index.js';
 import { hyperloglogCommands } from './hyperloglog.js';
 import { listCommands } from './list/index.js';
+import { pubsubCommands } from './pubsub.js';
 import { serverCommands } from './server/index.js';
 import { serverKeyspaceCommands } from './server-keyspace.js';
 import { setCommands } from './set/index.js';
@@ -17,9 +19,11 @@ import { sortCommands } from './sort/index.js';
 import { sortedSetCommands } from './sorted-set/index.js';
 import { streamCommands } from './stream/index.js';
 import { stringCommands } from './string/index.js';
+import { transactionCommands } from './transactions.js';
 
 export const allCommands: readonly CommandSpec[] = [
   ...connectionCommands,
+  ...arrayCommands,
   ...bitmapCommands,
   ...blockingCommands,
   ...genericCommands,
@@ -31,8 +35,10 @@ export const allCommands: readonly CommandSpec[] = [
   ...streamCommands,
   ...stringCommands,
   ...listCommands,
+  ...pubsubCommands,
   ...hashCommands,
   ...serverCommands,
   ...serverKeyspaceCommands,
+  ...transactionCommands,
   ...commandCommands,
 ];

@@ -237,6 +237,8 @@ const NAMES: readonly (readonly [string, string])[] = [
   ['SYNC', 'flush-type'],
   ['BYTE', 'unit'],
   ['BYFLOAT', 'increment'],
+  ['EXACT', 'predicate'],
+  ['NOCASE', 'options'],
   ['AND', 'operation'],
   ['SKIP', 'action'],
   ['YES', 'skipme'],

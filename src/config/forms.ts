@@ -135,7 +135,7 @@ export const oomScores: Form = {
 };
 
 // In the order in which they are shown. A stands for the common ones.
-const COMMON_CLASSES = 'g$lshzxetd';
+const COMMON_CLASSES = 'g$lshzxetad';
 const ALL_CLASSES = `${COMMON_CLASSES}nKEm`;
 
 /** `notify-keyspace-events`: a letter per class of events; the value spells every one out. */
@@ -144,7 +144,7 @@ export const eventClasses: Form = {
   parse(words) {
     if (words.length !== 1) return { error: WRONG_COUNT };
     const letters = (words[0] ?? '').replaceAll('A', COMMON_CLASSES);
-    if (/[^g$lshzxetdnKEm]/.test(letters)) {
+    if (/[^g$lshzxetadnKEm]/.test(letters)) {
       return { error: "Invalid event class character. Use 'Ag$lshzxeKEtmdn'." };
     }
     return { value: [...ALL_CLASSES].filter((letter) => letters.includes(letter)).join('') };

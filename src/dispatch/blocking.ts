@@ -64,7 +64,7 @@ export interface ServedReply {
   readonly bytes: Uint8Array;
 }
 
-const UNBLOCKED = 'UNBLOCKED client unblocked via CLIENT UNBLOCK';
+const UNBLOCKED = new Refusal('UNBLOCKED client unblocked via CLIENT UNBLOCK');
 /** Of a ring with more waiters the targets are not gone through: all locks are taken. */
 const LOOKED_AT_MAX = 64;
 /** No type: the key does not exist. */
@@ -174,7 +174,6 @@ export class Blocking {
         server.commandStats.called(command.id, 1, 0);
         late.nilArray();
       },
-      unblockLine: UNBLOCKED,
       withdraw: () => this.withdraw(waiter),
       abandon: () => this.abandon(waiter),
       place: waiter,
@@ -205,6 +204,48 @@ export class Blocking {
       this.visit(index, (partition) => waiters.unlinkAt(waiter, partition));
     }
     waiters.free(waiter);
+  }
+
+  /**
+   * CLIENT UNBLOCK, on any thread: the session's wait ends as one that a writer serves, so that it
+   * takes nothing that comes later. False: it waits for no key.
+   */
+  unblock(context: Context, id: number, withError: boolean): boolean {
+    const { partitions } = context.keyspace;
+    let isFound = false;
+    for (let index = 0; index < partitions.length && !isFound; index++) {
+      context.visit(index, (partition) => {
+        const waiter = this.waiters.findSession(partition, id);
+        isFound = waiter !== NO_PLACE;
+        if (isFound) this.unblockAt(context, partition, waiter, withError);
+      });
+    }
+    return isFound;
+  }
+
+  private unblockAt(
+    context: Context,
+    partition: Partition,
+    waiter: WaiterPlace,
+    withError: boolean,
+  ): void {
+    const { waiters, reply } = this;
+    // Answered in between: its words still stand here.
+    if (!waiters.claim(waiter)) return;
+    const { commandStats, stats } = context.server;
+    const id = waiters.commandOf(waiter);
+    commandStats.called(id, 1, 0);
+    reply.at = 0;
+    reply.commandAt = 0;
+    reply.protocol = waiters.protocolOf(waiter);
+    if (withError) {
+      stats.errorReplied(UNBLOCKED.code);
+      commandStats.failed(id);
+      reply.refusal(UNBLOCKED);
+    } else reply.nilArray();
+    waiters.unlinkAt(waiter, partition);
+    waiters.finish(waiter);
+    this.served.push({ waiter, bytes: reply.u8.slice(0, reply.at) });
   }
 
   // ---- before a change ------------------------------------------------------------------------
@@ -282,9 +323,15 @@ export class Blocking {
   // ---- after a change -------------------------------------------------------------------------
 
   /** The key u8[start, start + length) of the partition's database has changed, or is gone. */
-  keyChanged(partition: Partition, u8: Uint8Array, start: number, length: number): void {
+  keyChanged(
+    partition: Partition,
+    hash: number,
+    u8: Uint8Array,
+    start: number,
+    length: number,
+  ): void {
     const { waiters } = this;
-    const leader = waiters.firstFor(partition, hashBytes(u8, start, length), u8, start, length);
+    const leader = waiters.firstFor(partition, hash, u8, start, length);
     if (leader !== NO_PLACE && waiters.markReady(leader)) this.ready.push(leader);
   }
 

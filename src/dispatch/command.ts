@@ -2,7 +2,7 @@
 
 import type { Refusal } from '../resp/errors.js';
 import type { Context } from './context.js';
-import { type CommandSpec, Shape } from './define.js';
+import { type CommandSpec, Flag, InMulti, Shape } from './define.js';
 
 export class Command {
   readonly spec: CommandSpec;
@@ -16,9 +16,14 @@ export class Command {
   readonly flags: number;
   readonly shape: Shape;
   readonly isFast: boolean;
-  /** One key and hardly any cost: several in a row are timed as one (run.ts). */
+  /** Hardly any cost, with one key or none: several in a row are timed as one (run.ts). */
   readonly isQuick: boolean;
   readonly isWrite: boolean;
+  /** Does it visit partitions that nobody else locks for it? */
+  readonly visits: boolean;
+  readonly inMulti: InMulti;
+  /** May MULTI always queue it, where nothing else speaks against it? */
+  readonly isQueueable: boolean;
   /** Gate bits that may refuse this command (gates.ts). */
   readonly subjectTo: number;
   /** Legacy key range of COMMAND: first and last word (negative: from the end), step; 0 without. */
@@ -42,9 +47,13 @@ export class Command {
     this.flags = fields.spec.flags;
     this.shape = fields.spec.shape;
     this.isFast = fields.isFast;
+    const isOfKey = fields.spec.shape === Shape.Key;
     this.isQuick =
-      fields.spec.shape === Shape.Key && (fields.isFast || fields.spec.cost === 'O(1)');
+      (isOfKey && (fields.isFast || fields.spec.cost === 'O(1)')) || isMulti(fields.spec);
     this.isWrite = fields.isWrite;
+    this.visits = fields.spec.visits ?? false;
+    this.inMulti = fields.spec.inMulti ?? InMulti.IsQueued;
+    this.isQueueable = this.inMulti === InMulti.IsQueued && (this.flags & Flag.NoMulti) === 0;
     this.subjectTo = fields.subjectTo;
     this.firstKey = fields.firstKey;
     this.lastKey = fields.lastKey;
@@ -59,6 +68,11 @@ export class Command {
   accepts(wordCount: number): boolean {
     return this.arity >= 0 ? wordCount === this.arity : wordCount >= -this.arity;
   }
+}
+
+/** Does nothing but to have what follows queued, whose time is counted with it. */
+function isMulti(spec: CommandSpec): boolean {
+  return spec.shape === Shape.Session && spec.inMulti === InMulti.Answers;
 }
 
 export interface CommandFields {

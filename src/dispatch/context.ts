@@ -11,6 +11,7 @@ import type { Effects, Notify } from './effects.js';
 import type { Parts } from './parts.js';
 import type { ServerDoor } from './server-door.js';
 import type { Session, Wait } from './session.js';
+import type { Transactions } from './transactions.js';
 
 /** Runs something under the lock of one partition, see Context.visit. */
 export type Visitor = (partition: Partition) => void;
@@ -22,10 +23,15 @@ export class Context {
   /** For commands of very many keys; null where there is one thread. */
   readonly parts: Parts | null;
   readonly blocking: Blocking;
+  readonly transactions: Transactions;
   /** Takes and releases the lock of one partition; given by run.ts. */
   private readonly visitPartition: (index: number, database: number, visitor: Visitor) => void;
+  /** Runs what the session has queued, as its command EXEC; given by run.ts. */
+  readonly execute: () => void;
   session: Session;
   command: Command;
+  /** EXEC, while it runs `command`. */
+  executing: Command | null = null;
   args: Slices;
   reply: Reply;
   /** The partition of the command's key (keyCommand), or of its first. */
@@ -37,6 +43,8 @@ export class Context {
     server: ServerDoor;
     parts: Parts | null;
     blocking: Blocking;
+    transactions: Transactions;
+    execute: () => void;
     visitPartition: (index: number, database: number, visitor: Visitor) => void;
     session: Session;
     command: Command;
@@ -48,6 +56,8 @@ export class Context {
     this.server = fields.server;
     this.parts = fields.parts;
     this.blocking = fields.blocking;
+    this.transactions = fields.transactions;
+    this.execute = fields.execute;
     this.visitPartition = fields.visitPartition;
     this.session = fields.session;
     this.command = fields.command;
@@ -81,14 +91,20 @@ export class Context {
     this.effects.changed(this.at(index), this.args, index, notify, event);
   }
 
+  /** What belongs to a change that is counted already: its second event, or its other key. */
+  alsoChanged(index: number, notify: Notify, event: string): void {
+    this.changed(index, notify, event);
+    this.effects.dirty--;
+  }
+
   /** Refuses with a line made for this moment. Constant lines stand in resp/errors.ts. */
   refuse(line: string): never {
     throw new Refusal(line);
   }
 
   /**
-   * For a session command: runs `visitor` under the lock of partition `index`, with the session's
-   * database selected. One partition at a time; visits do not nest.
+   * For a session command that says so (CommandSpec.visits): runs `visitor` under the lock of
+   * partition `index`, with the session's database selected. One at a time; visits do not nest.
    */
   visit(index: number, visitor: Visitor): void {
     this.visitPartition(index, this.session.database, visitor);

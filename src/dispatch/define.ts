@@ -61,7 +61,19 @@ export interface KeySpec {
   readonly notes?: string;
 }
 
+/** What becomes of a command that comes inside MULTI. Nearly all are queued. */
+export const enum InMulti {
+  IsQueued = 0,
+  /** It is answered at once: MULTI, WATCH. */
+  Answers = 1,
+  /** It is answered at once and may end the transaction: DISCARD, QUIT, RESET. */
+  Ends = 2,
+  /** EXEC: whether it may run depends on what is queued. */
+  Executes = 3,
+}
+
 export type Group =
+  | 'array'
   | 'bitmap'
   | 'cluster'
   | 'connection'
@@ -70,12 +82,14 @@ export type Group =
   | 'hash'
   | 'hyperloglog'
   | 'list'
+  | 'pubsub'
   | 'scripting'
   | 'server'
   | 'set'
   | 'sorted-set'
   | 'stream'
-  | 'string';
+  | 'string'
+  | 'transactions';
 
 /** What a file in commands/ writes down. */
 export interface CommandSpec {
@@ -107,6 +121,11 @@ export interface CommandSpec {
   readonly replacedBy?: string;
   readonly subcommands?: readonly CommandSpec[];
   readonly shape: Shape;
+  /** Of a session command: it visits partitions (Context.visit). EXEC takes all locks for it. */
+  readonly visits?: true;
+  readonly inMulti?: InMulti;
+  /** A subscriber of RESP2, which may say hardly anything, may say it. */
+  readonly isForSubscribers?: true;
   run(context: Context): void;
 }
 

@@ -33,20 +33,111 @@ export const enum Notify {
   Evicted = 128,
   New = 256,
   Stream = 512,
+  Miss = 1024,
+  Array = 2048,
 }
 
-/** Hears of changed keys; wired to pub/sub. */
+/** The classes that letters of `notify-keyspace-events` name; K and E are forms, not classes. */
+export function notifyClassesOf(letters: string): number {
+  let classes = 0;
+  for (const letter of letters) classes |= CLASS_OF_LETTER[letter] ?? 0;
+  return classes;
+}
+
+// Events of modules, d, are accepted like Redis accepts them: there are none.
+const CLASS_OF_LETTER: Readonly<Record<string, Notify | undefined>> = {
+  g: Notify.Generic,
+  $: Notify.String,
+  l: Notify.List,
+  s: Notify.Set,
+  h: Notify.Hash,
+  z: Notify.SortedSet,
+  x: Notify.Expired,
+  e: Notify.Evicted,
+  n: Notify.New,
+  t: Notify.Stream,
+  m: Notify.Miss,
+  a: Notify.Array,
+};
+
+/** Hears of changed keys under their partitions' locks; wired to pub/sub. */
 export interface NotificationSink {
-  /** The classes somebody listens to; 0 is the rule. */
+  /** The classes that notify-keyspace-events selects; 0 is the rule. */
   classes: number;
-  notify(notify: Notify, event: string, database: number, key: Uint8Array): void;
+  /** Borrows the key u8[start, start + length). `event` is ASCII. */
+  notify(
+    partition: number,
+    event: string,
+    database: number,
+    u8: Uint8Array,
+    start: number,
+    length: number,
+  ): void;
 }
 
 const CRLF = 0x0a0d;
 const SCRATCH_BYTES = 64 * 1024;
 
+/**
+ * The records of a transaction, one behind the other: they become one record, with one number. Each
+ * database but the first is selected in between, see log/record.ts.
+ */
+class Gathering implements RecordSink {
+  isOn = false;
+  private readonly sink: RecordSink;
+  private u8 = new Uint8Array(new ArrayBuffer(SCRATCH_BYTES));
+  private at = 0;
+  private firstDatabase = 0;
+  private database = 0;
+
+  constructor(sink: RecordSink) {
+    this.sink = sink;
+  }
+
+  begin(): void {
+    this.isOn = this.sink.isOn;
+  }
+
+  append(database: number, u8: Uint8Array, start: number, length: number): void {
+    if (this.at === 0) this.firstDatabase = database;
+    else if (database !== this.database) this.select(database);
+    this.database = database;
+    this.write(u8, start, length);
+  }
+
+  private select(database: number): void {
+    const index = String(database);
+    const words = `*2\r\n$6\r\nSELECT\r\n$${index.length}\r\n${index}\r\n`;
+    const bytes = Buffer.from(words, 'latin1');
+    this.write(bytes, 0, bytes.length);
+  }
+
+  private write(u8: Uint8Array, start: number, length: number): void {
+    if (this.at + length > this.u8.length) {
+      const size = Math.max(this.u8.length * 2, this.at + length);
+      const grown = new Uint8Array(new ArrayBuffer(size));
+      grown.set(this.u8.subarray(0, this.at));
+      this.u8 = grown;
+    }
+    copyBytes(u8, start, this.u8, this.at, length);
+    this.at += length;
+  }
+
+  /** Hands over what there is. Returns where records go from now on. */
+  end(): RecordSink {
+    if (this.at > 0) this.sink.append(this.firstDatabase, this.u8, 0, this.at);
+    this.at = 0;
+    if (this.u8.length > 16 * SCRATCH_BYTES) {
+      this.u8 = new Uint8Array(new ArrayBuffer(SCRATCH_BYTES));
+    }
+    return this.sink;
+  }
+}
+
 export class Effects {
-  readonly sink: RecordSink;
+  /** Where records go; inside a transaction, what gathers them. */
+  sink: RecordSink;
+  private readonly gathering: Gathering;
   readonly notifications: NotificationSink;
   /** Changes of the command being run: Redis's "dirty". */
   dirty = 0;
@@ -59,6 +150,7 @@ export class Effects {
 
   constructor(sink: RecordSink, notifications: NotificationSink) {
     this.sink = sink;
+    this.gathering = new Gathering(sink);
     this.notifications = notifications;
   }
 
@@ -79,7 +171,10 @@ export class Effects {
       );
     }
     if ((this.notifications.classes & notify) !== 0) {
-      this.notifications.notify(notify, event, partition.database, args.copy(index));
+      const start = args.startOf(index);
+      const length = args.lengthOf(index);
+      const { notifications } = this;
+      notifications.notify(partition.index, event, partition.database, args.u8, start, length);
     }
   }
 
@@ -148,6 +243,16 @@ export class Effects {
     }
   }
 
+  /** What follows is one change: its records become one. */
+  beginTransaction(): void {
+    this.gathering.begin();
+    this.sink = this.gathering;
+  }
+
+  endTransaction(): void {
+    this.sink = this.gathering.end();
+  }
+
   /** A removal that no command asked for: a key expired or was evicted. */
   recordRemoval(database: number, u8: Uint8Array, start: number, length: number): void {
     this.changes++;
@@ -182,7 +287,7 @@ export class Effects {
     this.isReplaced = isReplaced;
   }
 
-  /** Notifies of what happened to a key without a command: fields of a hash have expired. */
+  /** Notifies of what happened to a key without its change by a command: it expired, it is new. */
   announce(
     partition: Partition,
     u8: Uint8Array,
@@ -192,8 +297,7 @@ export class Effects {
     event: string,
   ): void {
     if ((this.notifications.classes & notify) === 0) return;
-    const key = new Uint8Array(u8.slice(start, start + length));
-    this.notifications.notify(notify, event, partition.database, key);
+    this.notifications.notify(partition.index, event, partition.database, u8, start, length);
   }
 
   private header(mark: number, value: number): void {

@@ -3,8 +3,9 @@
 // raised bit means "look closer": the row's `refuses` has the last word. The order of the rows is
 // the order of precedence.
 
-import { NO_AUTH, OUT_OF_MEMORY, type Refusal } from '../resp/errors.js';
-import { type CommandSpec, Flag } from './define.js';
+import { NO_AUTH, OUT_OF_MEMORY, Refusal } from '../resp/errors.js';
+import type { Command } from './command.js';
+import { type CommandSpec, Flag, InMulti } from './define.js';
 import type { Session } from './session.js';
 
 export const enum Gate {
@@ -16,14 +17,38 @@ export const enum Gate {
   Paused = 1 << 2,
   /** CLIENT PAUSE WRITE. */
   WritesPaused = 1 << 3,
+  /** The session is inside MULTI: its commands are queued. */
+  Multi = 1 << 4,
+  /** The session has subscribed, and its protocol cannot tell messages from replies. */
+  Subscriber = 1 << 5,
 }
+
+/** What becomes of a command whose gates are closed: 'wait' keeps it for later. */
+export type GateAnswer = Refusal | 'wait' | 'queue';
 
 interface GateRow {
   readonly gate: Gate;
   appliesTo(spec: CommandSpec): boolean;
-  /** Null lets the command pass; 'wait' keeps it for later. */
-  readonly answer: Refusal | 'wait';
+  /** The last word, where the bits do not say all. `raised` are the gates that are up. */
+  readonly refuses?: (command: Command, session: Session, raised: number) => boolean;
+  readonly answer: GateAnswer | ((command: Command) => Refusal);
 }
+
+const NOT_IN_MULTI = new Refusal('ERR Command not allowed inside a transaction');
+
+/** EXEC is refused for what is queued: has any of it one of these flags? */
+function isRefusedFor(flags: number): NonNullable<GateRow['refuses']> {
+  return (command, session) => {
+    if (command.inMulti !== InMulti.Executes) return true;
+    return session.queue !== null && (session.queue.flags & flags) !== 0;
+  };
+}
+
+/** Flags of commands that CLIENT PAUSE WRITE holds back. */
+const CHANGING = Flag.Write | Flag.MayReplicate;
+
+const executes = (spec: CommandSpec) => spec.inMulti === InMulti.Executes;
+const endsMulti = (spec: CommandSpec) => spec.inMulti === InMulti.Ends || executes(spec);
 
 const ROWS: readonly GateRow[] = [
   {
@@ -32,9 +57,31 @@ const ROWS: readonly GateRow[] = [
     answer: NO_AUTH,
   },
   {
+    gate: Gate.Multi,
+    appliesTo: (spec) => (spec.flags & Flag.NoMulti) !== 0,
+    answer: NOT_IN_MULTI,
+  },
+  {
     gate: Gate.OutOfMemory,
-    appliesTo: (spec) => (spec.flags & Flag.DenyOom) !== 0,
+    appliesTo: (spec) => (spec.flags & Flag.DenyOom) !== 0 || executes(spec),
+    refuses: isRefusedFor(Flag.DenyOom),
     answer: OUT_OF_MEMORY,
+  },
+  {
+    gate: Gate.Multi,
+    // A queue could grow without end, so nothing comes into it any more.
+    appliesTo: (spec) => !endsMulti(spec),
+    refuses: (_command, _session, raised) => (raised & Gate.OutOfMemory) !== 0,
+    answer: OUT_OF_MEMORY,
+  },
+  {
+    gate: Gate.Subscriber,
+    appliesTo: (spec) => spec.isForSubscribers !== true,
+    answer: ({ fullName }) =>
+      new Refusal(
+        `ERR Can't execute '${fullName}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / ` +
+          'RESET are allowed in this context',
+      ),
   },
   {
     gate: Gate.Paused,
@@ -44,8 +91,14 @@ const ROWS: readonly GateRow[] = [
   },
   {
     gate: Gate.WritesPaused,
-    appliesTo: (spec) => (spec.flags & (Flag.Write | Flag.MayReplicate)) !== 0,
+    appliesTo: (spec) => (spec.flags & CHANGING) !== 0 || executes(spec),
+    refuses: isRefusedFor(CHANGING),
     answer: 'wait',
+  },
+  {
+    gate: Gate.Multi,
+    appliesTo: (spec) => (spec.inMulti ?? InMulti.IsQueued) === InMulti.IsQueued,
+    answer: 'queue',
   },
 ];
 
@@ -56,8 +109,26 @@ export function gatesOf(spec: CommandSpec): number {
   return bits;
 }
 
-/** Why a command with these gates closed before it may not run. */
-export function answerOf(closed: number, _session: Session): Refusal | 'wait' {
-  for (const row of ROWS) if ((closed & row.gate) !== 0) return row.answer;
-  throw new RangeError('a closed gate has a row');
+/**
+ * What becomes of a command of which the gates `closed` are up, of all that are `raised`. Null:
+ * none of them refuses it.
+ */
+export function answerOf(
+  closed: number,
+  raised: number,
+  command: Command,
+  session: Session,
+): GateAnswer | null {
+  for (const row of ROWS) {
+    if ((closed & row.gate) === 0 || !row.appliesTo(command.spec)) continue;
+    if (row.refuses !== undefined && !row.refuses(command, session, raised)) continue;
+    return typeof row.answer === 'function' ? row.answer(command) : row.answer;
+  }
+  return null;
+}
+
+/** Raises or lowers what follows from a session's subscriptions and protocol. */
+export function updateSubscriberGate(session: Session): void {
+  if (session.subscriptions !== null && session.protocol === 2) session.raised |= Gate.Subscriber;
+  else session.raised &= ~Gate.Subscriber;
 }

@@ -4,4 +4,6 @@
 export const limits = {
   /** proto-max-bulk-len: the longest word a client may send and the longest string there may be. */
   bulkBytesMax: 512 * 1024 * 1024,
+  /** client-query-buffer-limit, as far as commands queued by MULTI use it up. */
+  queuedBytesMax: 1024 * 1024 * 1024,
 };

@@ -15,13 +15,16 @@
 // coordinator has locked. Two threads may have parts of one partition: all they write is the same
 // recency. Expired keys count as missing and stay, until somebody finds them who may record it.
 
-import { copyBytes } from '../base/bytes.js';
+import { copyBytes, copyWords } from '../base/bytes.js';
 import { Slices } from '../base/slices.js';
 import { Type, typeOf } from '../keyspace/entry.js';
 import { type Keyspace, Lookup } from '../keyspace/keyspace.js';
 import { readString, StringBytes } from '../keyspace/strings.js';
 import { type Board, NO_SLOT, type Part, type PartOrder } from '../mesh/board.js';
-import { NONE } from '../slab/slab.js';
+import { NONE, type Slab } from '../slab/slab.js';
+import { areNamesakes } from '../structs/member.js';
+import { joinPlaces, Row, segmentPlaces, TableJoin, type Wanted } from '../structs/table-join.js';
+import { areSameMembers } from '../types/set/member.js';
 
 export const enum PartKind {
   /** Is there such a key? Leaves no trace. */
@@ -30,6 +33,8 @@ export const enum PartKind {
   Touch = 2,
   /** The key's string. Stamps it as used. */
   Get = 3,
+  /** Which entries of some segments of one table are in another table, too. */
+  Join = 4,
 }
 
 /** What a part says of a key; of a string that it found, its length (0 or more). */
@@ -48,6 +53,50 @@ export const enum Cell {
  * from how many keys (at most ROUND_KEYS) they are wanted, as on a machine with more cores.
  */
 export const partsFrom = { keys: Number(process.env.FLAGSTONE_PARTS_FROM ?? 'Infinity') };
+
+/** What the entries of the two tables of a join are; they are of one kind. */
+export const enum JoinKind {
+  Sets = 0,
+  SortedSets = 1,
+}
+
+/** Entries of one part: 25 to 70 ns each, as they lie in the cache or not. */
+const ENTRIES_PER_JOIN = 1024;
+
+/**
+ * Entries of the first table from which a join is offered in parts. Of 1000 to 10,000 members parts
+ * cost a fifth to a quarter more processor time a command, and on two cores that had other work,
+ * too, more time (`npm run bench -- parts`, docs/performance.md). So they are off unless the
+ * variable says from how many entries they are wanted, as for large sets on cores that are free.
+ */
+export const joinPartsFrom = {
+  entries: Number(process.env.FLAGSTONE_JOIN_PARTS_FROM ?? 'Infinity'),
+  /** Rows that a part has room for: segments are not cut, nor equally full. */
+  rowsMax: ENTRIES_PER_JOIN + 512,
+};
+
+/** Parts of one round, for which there is room in scratch; a round ends with all of them. */
+const JOINS_PER_ROUND = 32;
+
+const JOIN_SPILL_WORDS = 4096;
+
+const enum JoinWord {
+  Partition = 0,
+  RootAt = 1,
+  OtherPartition = 2,
+  OtherAt = 3,
+  Place = 4,
+  End = 5,
+  Kind = 6,
+  Wanted = 7,
+  Words = 8,
+}
+/** The result of a join: how many rows, and behind this head the rows. */
+const JOIN_HEAD_WORDS = 2;
+/** There were more rows than there is room for: the coordinator does this part again. */
+const TOO_MANY = -1;
+/** In the place of where a result is. */
+const NOT_OFFERED = -1;
 
 /** Keys of one round: with values of some hundred bytes they fit the scratch memory. */
 export const ROUND_KEYS = 1024;
@@ -110,6 +159,29 @@ export class Parts {
     resultBytesMax: 0,
   };
   readonly runPart: (part: Part) => number;
+  /** For joins by this thread, its own and parts of others'. */
+  private readonly join = new TableJoin();
+  private joinKind = JoinKind.Sets;
+  private joinWanted: Wanted = 0;
+  private joinSlab: Slab;
+  private joinOther: Slab;
+  private joinAt = 0;
+  private joinOtherAt = 0;
+  private joinPlace = 0;
+  private joinEnd = 0;
+  /** Entries for each place of the directory, for which parts are cut. */
+  private joinPlacesPerPart = 1;
+  /** Of the parts of the round: where their results are, and their places. */
+  private readonly joinResults = new Int32Array(JOINS_PER_ROUND);
+  private readonly joinFirsts = new Int32Array(JOINS_PER_ROUND + 1);
+  private joinCount = 0;
+  private joinNext = 0;
+  /** Rows of parts that this thread does again, or could not offer. */
+  private spill = new Int32Array(JOIN_SPILL_WORDS);
+  /** Rows that nextRows has come to: words of `rows`, Row.Words each, from `rowsAt` on. */
+  rows: Int32Array;
+  rowsAt = 0;
+  rowCount = 0;
 
   /** `keyspace` is for parts alone. */
   constructor(board: Board, threadCount: number, keyspace: Keyspace) {
@@ -117,7 +189,10 @@ export class Parts {
     this.threadCount = threadCount;
     this.keyspace = keyspace;
     this.asked = this.args;
-    this.runPart = (part) => this.run(part);
+    this.joinSlab = keyspace.partitions[0]!.slab;
+    this.joinOther = this.joinSlab;
+    this.rows = board.scratch.i32;
+    this.runPart = (part) => (part.kind === PartKind.Join ? this.runJoin(part) : this.run(part));
   }
 
   /**
@@ -250,6 +325,154 @@ export class Parts {
     this.board.endRound();
   }
 
+  // ---- joins of two tables --------------------------------------------------------------------
+
+  /**
+   * Begins the join of a table of `count` entries with another, their partitions being locked.
+   * False: it is not worth while, the caller joins them itself. After true, ask for nextRows until
+   * there are none, or closeJoin.
+   */
+  openJoin(
+    slab: Slab,
+    rootAt: number,
+    count: number,
+    other: Slab,
+    otherAt: number,
+    kind: JoinKind,
+    wanted: Wanted,
+  ): boolean {
+    if (this.threadCount === 1 || count < joinPartsFrom.entries) return false;
+    this.joinSlab = slab;
+    this.joinAt = rootAt;
+    this.joinOther = other;
+    this.joinOtherAt = otherAt;
+    this.joinKind = kind;
+    this.joinWanted = wanted;
+    this.joinPlace = 0;
+    this.joinEnd = joinPlaces(slab, rootAt);
+    this.joinPlacesPerPart = Math.max(1, Math.ceil((ENTRIES_PER_JOIN * this.joinEnd) / count));
+    this.joinCount = 0;
+    this.joinNext = 0;
+    return true;
+  }
+
+  /** To the rows of the next part; false when there are no more, and then it is closed. */
+  nextRows(): boolean {
+    if (this.joinNext === this.joinCount) {
+      this.closeJoin();
+      if (this.joinPlace >= this.joinEnd) return false;
+      this.offerJoins();
+    }
+    const index = this.joinNext++;
+    const { i32 } = this.board.scratch;
+    const at = this.joinResults[index]!;
+    if (at === NOT_OFFERED || i32[at] === TOO_MANY) {
+      this.joinHere(this.joinFirsts[index]!, this.joinFirsts[index + 1]!);
+      return true;
+    }
+    this.rows = i32;
+    this.rowsAt = at + JOIN_HEAD_WORDS;
+    this.rowCount = i32[at]!;
+    return true;
+  }
+
+  /** No more rows are wanted. */
+  closeJoin(): void {
+    this.board.endRound();
+    this.joinCount = 0;
+    this.joinNext = 0;
+  }
+
+  /** One round: parts of the next segments, for the other threads in turns. At least one. */
+  private offerJoins(): void {
+    const { board, joinFirsts, joinResults, threadCount } = this;
+    joinFirsts[0] = this.joinPlace;
+    let isRoom = true;
+    while (isRoom && this.joinCount < JOINS_PER_ROUND && this.joinPlace < this.joinEnd) {
+      const end = this.joinEndOf(this.joinPlace);
+      // Not for this thread: it takes those that nobody has claimed, the last first.
+      const owner = (board.self + 1 + (this.joinCount % (threadCount - 1))) % threadCount;
+      joinResults[this.joinCount++] = this.offerJoin(owner, this.joinPlace, end);
+      joinFirsts[this.joinCount] = end;
+      this.joinPlace = end;
+      isRoom = joinResults[this.joinCount - 1] !== NOT_OFFERED;
+    }
+    board.awaitAll(this.runPart);
+  }
+
+  /** Where a part that begins at `place` ends: behind a segment. */
+  private joinEndOf(place: number): number {
+    const enough = place + this.joinPlacesPerPart;
+    while (place < enough && place < this.joinEnd) {
+      place += segmentPlaces(this.joinSlab, this.joinAt, place);
+    }
+    return place;
+  }
+
+  /** Word index of the part's result, or NOT_OFFERED. */
+  private offerJoin(owner: number, place: number, end: number): number {
+    const { board, order } = this;
+    const { i32 } = board.scratch;
+    order.kind = PartKind.Join;
+    order.argBytes = JoinWord.Words * 4;
+    order.resultBytesMax = (JOIN_HEAD_WORDS + joinPartsFrom.rowsMax * Row.Words) * 4;
+    order.argAt = board.allocate(order.argBytes);
+    order.resultAt = order.argAt < 0 ? -1 : board.allocate(order.resultBytesMax);
+    if (order.resultAt < 0) return NOT_OFFERED;
+    const at = order.argAt >> 2;
+    i32[at + JoinWord.Partition] = this.joinSlab.index;
+    i32[at + JoinWord.RootAt] = this.joinAt;
+    i32[at + JoinWord.OtherPartition] = this.joinOther.index;
+    i32[at + JoinWord.OtherAt] = this.joinOtherAt;
+    i32[at + JoinWord.Place] = place;
+    i32[at + JoinWord.End] = end;
+    i32[at + JoinWord.Kind] = this.joinKind;
+    i32[at + JoinWord.Wanted] = this.joinWanted;
+    return board.post(owner, order) === NO_SLOT ? NOT_OFFERED : order.resultAt >> 2;
+  }
+
+  /** Does a part itself, with as much room as it takes. */
+  private joinHere(place: number, end: number): void {
+    const { joinAt, joinOther, joinOtherAt, joinKind, joinSlab, joinWanted } = this;
+    let { spill } = this;
+    for (;;) {
+      this.beginJoin(joinKind, joinSlab, joinAt, joinOther, joinOtherAt, joinWanted);
+      this.join.openAt(place, end);
+      this.rowCount = this.writeRows(spill, 0, spill.length);
+      if (this.rowCount !== TOO_MANY) break;
+      spill = new Int32Array(spill.length * 2);
+    }
+    this.spill = spill;
+    this.rows = spill;
+    this.rowsAt = 0;
+  }
+
+  private beginJoin(
+    kind: JoinKind,
+    slab: Slab,
+    rootAt: number,
+    other: Slab,
+    otherAt: number,
+    wanted: Wanted,
+  ): void {
+    const isSame = kind === JoinKind.Sets ? areSameMembers : areNamesakes;
+    this.join.open(slab, rootAt, other, otherAt, isSame, wanted);
+  }
+
+  /** Joins and writes the rows found to words [at, end); how many, or TOO_MANY. */
+  private writeRows(i32: Int32Array, at: number, end: number): number {
+    const { join } = this;
+    let count = 0;
+    while (join.next()) {
+      const words = join.rowCount * Row.Words;
+      if (at + words > end) return TOO_MANY;
+      copyWords(join.rows, 0, i32, at, words);
+      at += words;
+      count += join.rowCount;
+    }
+    return count;
+  }
+
   // ---- leaf work, on any thread ---------------------------------------------------------------
 
   private run(part: Part): number {
@@ -277,6 +500,25 @@ export class Parts {
       cell += CellWord.Words;
     }
     return byte - part.resultAt;
+  }
+
+  private runJoin(part: Part): number {
+    const { i32 } = part.scratch;
+    const { partitions } = this.keyspace;
+    const at = part.argAt >> 2;
+    const resultAt = part.resultAt >> 2;
+    this.beginJoin(
+      i32[at + JoinWord.Kind]!,
+      partitions[i32[at + JoinWord.Partition]!]!.slab,
+      i32[at + JoinWord.RootAt]!,
+      partitions[i32[at + JoinWord.OtherPartition]!]!.slab,
+      i32[at + JoinWord.OtherAt]!,
+      i32[at + JoinWord.Wanted]!,
+    );
+    this.join.openAt(i32[at + JoinWord.Place]!, i32[at + JoinWord.End]!);
+    const end = resultAt + (part.resultBytesMax >> 2);
+    i32[resultAt] = this.writeRows(i32, resultAt + JOIN_HEAD_WORDS, end);
+    return part.resultBytesMax;
   }
 
   /** Looks for the key in args, answers in `cell`; returns where the next value goes. */

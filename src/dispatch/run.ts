@@ -9,9 +9,11 @@
 
 import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
-import type { Slices } from '../base/slices.js';
+import { hashBytes } from '../base/hash.js';
+import { Slices } from '../base/slices.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import type { WaitersShape } from '../keyspace/waiters.js';
+import { NO_WATCH, type WatchersShape } from '../keyspace/watchers.js';
 import { Refusal } from '../resp/errors.js';
 import type { Reply } from '../resp/write.js';
 import {
@@ -27,15 +29,17 @@ import { Header } from '../slab/slab.js';
 import { Blocking, Wanted } from './blocking.js';
 import type { Command } from './command.js';
 import { Context, type Visitor } from './context.js';
-import { Shape } from './define.js';
+import { Flag, InMulti, Shape } from './define.js';
 import type { Effects } from './effects.js';
-import { answerOf } from './gates.js';
+import { answerOf, Gate } from './gates.js';
 import type { Parts } from './parts.js';
+import type { Queue } from './queue.js';
 import { findKeys, KeyPositions, placeKey } from './route.js';
 import type { ServerDoor } from './server-door.js';
 import { ReplyMode, type Session } from './session.js';
 import type { CommandTable } from './table.js';
 import { TOUCH_KEYS, Touch } from './touch.js';
+import { Transactions } from './transactions.js';
 
 /** What became of a command. */
 export const enum Outcome {
@@ -60,6 +64,7 @@ export class Runner {
   readonly server: ServerDoor;
   readonly clock: Clock;
   readonly blocking: Blocking;
+  readonly transactions: Transactions;
   /** Gate bits raised for all sessions. */
   raised = 0;
   /** slowlog-log-slower-than; infinite when the slow log is off. */
@@ -75,6 +80,10 @@ export class Runner {
   private group: Command | null = null;
   private groupCalls = 0;
   private groupStartMs = 0;
+  /** The words of the queued command that runs. */
+  private readonly queued = new Slices();
+  /** EXEC runs, and holds the locks of all that it runs. */
+  private isExecuting = false;
 
   constructor(fields: {
     keyspace: Keyspace;
@@ -85,6 +94,7 @@ export class Runner {
     self: Holder;
     parts?: Parts | null;
     waiters: WaitersShape;
+    watchers: WatchersShape;
     thread: number;
     session: Session;
     args: Slices;
@@ -108,19 +118,44 @@ export class Runner {
     this.blocking = new Blocking(fields.waiters, fields.thread, (index, visitor) =>
       this.visit(index, 0, visitor),
     );
+    this.transactions = new Transactions({
+      keyspace: fields.keyspace,
+      server: fields.server,
+      watchers: fields.watchers,
+      thread: fields.thread,
+      visit: (index, visitor) => this.visit(index, 0, visitor),
+    });
     this.context = new Context({
       keyspace: fields.keyspace,
       effects: fields.effects,
       server: fields.server,
       parts: fields.parts ?? null,
       blocking: this.blocking,
-      visitPartition: (index, database, visitor) => this.visit(index, database, visitor),
+      transactions: this.transactions,
+      visitPartition: (index, database, visitor) => this.visitFor(index, database, visitor),
+      execute: () => this.execute(),
       session: fields.session,
       command: fields.table.all[0]!,
       args: fields.args,
       reply: fields.reply,
     });
+    this.hearOfChanges();
     this.readClock();
+  }
+
+  /** Whoever waits for a key or watches it hears of its changes. */
+  private hearOfChanges(): void {
+    const { sinks } = this.keyspace;
+    const { blocking, transactions } = this;
+    const { watchers } = transactions;
+    sinks.changed = (partition, u8, start, length) => {
+      const hash = hashBytes(u8, start, length);
+      blocking.keyChanged(partition, hash, u8, start, length);
+      watchers.touch(partition, hash, u8, start, length);
+    };
+    sinks.swapping = (partition, first, second) => watchers.swapping(partition, first, second);
+    sinks.swapped = (partition, u8, start, length) =>
+      blocking.keyChanged(partition, hashBytes(u8, start, length), u8, start, length);
   }
 
   /** Reads the clock for what comes: at the start of a turn, and after any wait. */
@@ -177,9 +212,8 @@ export class Runner {
     if (!command.accepts(args.count)) return this.rejected(command, command.wrongArity);
     const closed = command.subjectTo & (this.raised | session.raised);
     if (closed !== 0) {
-      const answer = answerOf(closed, session);
-      if (answer === 'wait') return Outcome.Postponed;
-      return this.rejected(command, answer);
+      const outcome = this.meetGates(closed, command, isPlaced);
+      if (outcome !== PASSES) return outcome;
     }
     if (command !== this.group) this.startGroup(command);
     if (session.isNoTouch) this.keyspace.stampsAccess = false;
@@ -205,6 +239,25 @@ export class Runner {
     if (session.replyMode !== ReplyMode.On && session.wait === null) {
       this.applyReplyMode(session, reply);
     }
+    return Outcome.Done;
+  }
+
+  /** A gate of the command is up: it is refused, kept for later, queued, or may pass after all. */
+  private meetGates(closed: number, command: Command, isPlaced: boolean): Outcome | typeof PASSES {
+    const { session, args, reply } = this.context;
+    const raised = this.raised | session.raised;
+    // Nearly always: inside MULTI, and nothing else is raised.
+    const answer =
+      raised === Gate.Multi && command.isQueueable
+        ? 'queue'
+        : answerOf(closed, raised, command, session);
+    if (answer === null) return PASSES;
+    if (answer === 'wait') return Outcome.Postponed;
+    if (answer !== 'queue') return this.rejected(command, answer);
+    const refusal = this.transactions.queue(session, command, args, isPlaced);
+    if (refusal !== null) return this.rejected(command, refusal);
+    reply.raw(QUEUED);
+    this.applyReplyMode(session, reply);
     return Outcome.Done;
   }
 
@@ -306,12 +359,7 @@ export class Runner {
   /** Leaves marks in isInvolved when it is not Nothing: of what is held and what is wanted. */
   private wantedBy(count: number): Wanted {
     const { positions, involved, isInvolved, blocking, context } = this;
-    const { partitions } = this.keyspace;
-    let isListenedTo = false;
-    for (let at = 0; at < count; at++) {
-      if (partitions[involved[at]!]!.slab.i32[Header.Listeners] !== 0) isListenedTo = true;
-    }
-    if (!isListenedTo) return Wanted.Nothing;
+    if (!this.isListenedTo(count)) return Wanted.Nothing;
     for (let at = 0; at < count; at++) isInvolved[involved[at]!] = 1;
     let result = Wanted.Nothing;
     for (let at = 0; at < positions.count && result !== Wanted.All; at++) {
@@ -320,6 +368,16 @@ export class Runner {
     }
     if (result === Wanted.Nothing) isInvolved.fill(0);
     return result;
+  }
+
+  /** Does anybody wait for a key, or watch one, in involved[0, count)? */
+  private isListenedTo(count: number): boolean {
+    const { involved } = this;
+    const { partitions } = this.keyspace;
+    for (let at = 0; at < count; at++) {
+      if (partitions[involved[at]!]!.slab.i32[Header.Listeners] !== 0) return true;
+    }
+    return false;
   }
 
   /** Lists the partitions that are marked in isInvolved, and takes the marks back. */
@@ -342,6 +400,154 @@ export class Runner {
     blocking.takeLeft();
     blocking.serve(context, this.involved, count);
     releaseLocks(this.places, this.involved, count);
+  }
+
+  // ---- EXEC -----------------------------------------------------------------------------------
+
+  /**
+   * Runs what the session has queued, as one: all locks first, one time, one record. The handler of
+   * EXEC has seen that nothing speaks against it that can be seen without the locks.
+   */
+  private execute(): void {
+    const { context, blocking, transactions } = this;
+    const { session, reply, command } = context;
+    const queue = session.queue!;
+    const count = this.takeLocksOfQueue(queue, session);
+    if (queue.isSlow) this.label(command, count);
+    const isBroken = transactions.isBroken(session);
+    transactions.unwatchHeld(session);
+    if (isBroken) reply.nilArray();
+    else this.runQueue(queue, count);
+    if (blocking.hasReady) {
+      // The transaction had one time; what has expired since is nothing for those who wait.
+      this.tell(this.clock.monotonicMs());
+      blocking.serve(context, this.involved, count);
+    }
+    releaseLocks(this.places, this.involved, count);
+    transactions.end(session);
+    if (blocking.hasLeft) this.serveLeft();
+  }
+
+  /** The locks of all keys that are queued or watched, as takeLocksFor takes those of a command. */
+  private takeLocksOfQueue(queue: Queue, session: Session): number {
+    const { places, involved, self } = this;
+    let count = queue.isWide ? this.involveAll() : this.involveQueue(queue, session);
+    takeLocks(places, involved, count, self);
+    const isAll = count === this.allPartitions.length;
+    if (isAll || (queue.flags & Flag.Write) === 0 || !this.isListenedTo(count)) return count;
+    if (!this.isMoreWanted(queue, count)) return count;
+    // Somebody who waits needs more than these: seldom, so nobody asks how much.
+    releaseLocks(places, involved, count);
+    count = this.involveAll();
+    takeLocks(places, involved, count, self);
+    return count;
+  }
+
+  private involveQueue(queue: Queue, session: Session): number {
+    const { isInvolved, involved, transactions } = this;
+    const { watchers } = transactions;
+    let count = 0;
+    for (let at = 0; at < queue.partitionCount; at++) {
+      count = this.include(queue.partitions[at]!, count);
+    }
+    for (let place = session.watch; place !== NO_WATCH; place = watchers.nextOf(place)) {
+      count = this.include(watchers.partitionOf(place), count);
+    }
+    for (let at = 0; at < count; at++) isInvolved[involved[at]!] = 0;
+    return count;
+  }
+
+  /** Do waiters want more partitions, if the keys that are queued to be written change? */
+  private isMoreWanted(queue: Queue, count: number): boolean {
+    const { context, queued, positions, isInvolved, involved } = this;
+    const { args } = context;
+    for (let at = 0; at < count; at++) isInvolved[involved[at]!] = 1;
+    let isWanted = false;
+    context.args = queued;
+    for (let left = queue.count; left > 0; left--) {
+      const command = this.table.all[queue.read(queued)]!;
+      if (!command.isWrite || !findKeys(command, queued, positions)) continue;
+      for (let at = 0; at < positions.count; at++) {
+        const wanted = this.blocking.wanting(context, positions.words[at]!, isInvolved);
+        if (wanted !== Wanted.Nothing) isWanted = true;
+      }
+    }
+    queue.rewind();
+    context.args = args;
+    isInvolved.fill(0);
+    return isWanted;
+  }
+
+  /** Runs the queued commands; the locks of involved[0, count) are held. */
+  private runQueue(queue: Queue, count: number): void {
+    const { context, queued, effects } = this;
+    const { session, reply, command, args } = context;
+    const startMs = this.groupStartMs;
+    this.isExecuting = true;
+    context.executing = command;
+    context.args = queued;
+    session.isDenyBlocking = true;
+    effects.beginTransaction();
+    this.group = null;
+    reply.array(queue.count);
+    for (let left = queue.count; left > 0; left--) this.runNext(queue, count);
+    this.closeGroup(null);
+    effects.endTransaction();
+    session.isDenyBlocking = false;
+    context.args = args;
+    context.command = command;
+    context.executing = null;
+    this.isExecuting = false;
+    // The time of EXEC is that of its commands, and ends with the last of them.
+    const endMs = this.groupStartMs;
+    this.server.commandStats.called(command.id, 1, (endMs - startMs) * 1000);
+    this.tell(endMs);
+    // It is counted already: runFound counts it once more.
+    this.groupCalls = -1;
+  }
+
+  private runNext(queue: Queue, count: number): void {
+    const { context, queued } = this;
+    const { reply } = context;
+    const command = this.table.all[queue.read(queued)]!;
+    const mark = reply.at;
+    if (command !== this.group) this.startGroup(command);
+    context.command = command;
+    this.runQueued(command, count);
+    this.groupCalls++;
+    if (
+      !command.isQuick ||
+      this.groupCalls === GROUP_CALLS ||
+      reply.at - mark > LONG_BYTES ||
+      reply.at < mark ||
+      this.slowerThanUs < 1000 ||
+      isLong(queued)
+    ) {
+      this.closeGroup(queued);
+    }
+  }
+
+  private runQueued(command: Command, count: number): void {
+    const { context, effects, keyspace, queued } = this;
+    const { session } = context;
+    const { partitions } = keyspace;
+    keyspace.stampsAccess = !session.isNoTouch;
+    if (command.shape === Shape.Key) {
+      const partition = partitions[queued.partitions[command.firstKey]!]!;
+      partition.select(session.database);
+      context.partition = partition;
+    } else if (command.shape !== Shape.Session) {
+      for (let at = 0; at < count; at++) {
+        partitions[this.involved[at]!]!.select(session.database);
+      }
+      context.partition = partitions[count === 0 ? 0 : this.involved[0]!]!;
+    }
+    try {
+      command.run(context);
+      if (effects.dirty !== 0) effects.settle(session.database, queued);
+    } catch (thrown) {
+      this.refuse(command, thrown, context.reply);
+    }
   }
 
   /** Says which command holds the locks, for the watchdog: only slow commands are worth it. */
@@ -372,20 +578,39 @@ export class Runner {
       const word = positions.words[at]!;
       const index = placeKey(this.keyspace, args, word);
       if (at < TOUCH_KEYS) touching.add(index, database, args.hashes[word]!);
-      if (isInvolved[index] !== 0) continue;
-      isInvolved[index] = 1;
-      // Insertion keeps the list sorted: it is short, or soon complete.
-      let to = count++;
-      while (to > 0 && involved[to - 1]! > index) {
-        involved[to] = involved[to - 1]!;
-        to--;
-      }
-      involved[to] = index;
+      count = this.include(index, count);
     }
     for (let at = 0; at < count; at++) isInvolved[involved[at]!] = 0;
     // The keys beyond the first few are touched by the parts of a large command, or not at all.
     touching.run();
     return positions.isEvery ? this.involveAll() : count;
+  }
+
+  /** Adds a partition to involved[0, count), and marks it. Returns how many there are now. */
+  private include(index: number, count: number): number {
+    const { involved, isInvolved } = this;
+    if (isInvolved[index] !== 0) return count;
+    isInvolved[index] = 1;
+    // Insertion keeps the list sorted: it is short, or soon complete.
+    let to = count;
+    while (to > 0 && involved[to - 1]! > index) {
+      involved[to] = involved[to - 1]!;
+      to--;
+    }
+    involved[to] = index;
+    return count + 1;
+  }
+
+  /** A handler's visit. Inside EXEC the lock is held already. */
+  private visitFor(index: number, database: number, visitor: Visitor): void {
+    assert(this.context.command.visits, 'a command that visits partitions says so');
+    if (!this.isExecuting) {
+      this.visit(index, database, visitor);
+      return;
+    }
+    const partition = this.keyspace.partitions[index]!;
+    partition.select(database);
+    visitor(partition);
   }
 
   private visit(index: number, database: number, visitor: Visitor): void {
@@ -414,9 +639,15 @@ export class Runner {
   /** Answers a command that did not get as far as its handler. */
   private rejected(command: Command | null, refusal: Refusal): Outcome {
     const { session, reply } = this.context;
-    this.server.stats.errorReplied(refusal.code);
+    if (session.queue !== null) session.queue.isAborted = true;
+    let answer = refusal;
+    if (command !== null && command.inMulti === InMulti.Executes) {
+      answer = discardedBy(refusal);
+      this.transactions.end(session);
+    }
+    this.server.stats.errorReplied(answer.code);
     if (command !== null) this.server.commandStats.rejected(command.id);
-    reply.refusal(refusal);
+    reply.refusal(answer);
     this.applyReplyMode(session, reply);
     return Outcome.Done;
   }
@@ -433,13 +664,14 @@ export class Runner {
     const now = this.clock.monotonicMs();
     const microseconds = (now - this.groupStartMs) * 1000;
     this.server.commandStats.called(group.id, groupCalls, microseconds);
-    if (microseconds >= this.slowerThanUs) {
+    if (microseconds >= this.slowerThanUs && (group.flags & Flag.SkipSlowlog) === 0) {
       this.server.slowlog.record(this.context.session, group, args, groupCalls, microseconds);
     }
     this.groupStartMs = now;
     this.groupCalls = 0;
     this.group = null;
-    this.tell(now);
+    // A transaction has one time for all its commands.
+    if (!this.isExecuting) this.tell(now);
   }
 
   /** CLIENT REPLY: drops what the command wrote, now or when its wait was over. */
@@ -449,6 +681,16 @@ export class Runner {
     if (session.replyMode === ReplyMode.SkipNext) session.replyMode = ReplyMode.Skip;
     else if (session.replyMode === ReplyMode.Skip) session.replyMode = ReplyMode.On;
   }
+}
+
+/** What meetGates says of a command that no raised gate refuses. */
+const PASSES = -1;
+const QUEUED = Buffer.from('+QUEUED\r\n', 'latin1');
+
+/** What EXEC answers when it may not run. */
+function discardedBy({ line, code }: Refusal): Refusal {
+  const reason = code === 'ERR' ? line.slice('ERR '.length) : line;
+  return new Refusal(`EXECABORT Transaction discarded because of: ${reason}`);
 }
 
 function isLong(args: Slices): boolean {

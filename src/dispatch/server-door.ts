@@ -1,6 +1,7 @@
 // What commands may ask of the server around them. Implemented in server/, wired at start.
 
 import type { Asker, Change, Config } from '../config/config.js';
+import type { PubSub } from '../pubsub/hub.js';
 import type { ClientDirectory } from '../stats/clients.js';
 import type { CommandStats } from '../stats/commands.js';
 import type { ServerStats } from '../stats/server.js';
@@ -23,6 +24,7 @@ export interface ServerDoor {
   readonly commandStats: CommandStats;
   readonly slowlog: Slowlog;
   readonly stats: ServerStats;
+  readonly pubsub: PubSub;
   /** Facts that never change while the process lives. */
   readonly facts: ServerFacts;
   /** This thread's number among those that execute commands. */
@@ -36,7 +38,7 @@ export interface ServerDoor {
   shutDown(request: ShutdownRequest): void;
   /** Closes the session in `slot` of the client directory if it is still `id`, on any thread. */
   closeClient(slot: number, id: number): void;
-  /** CLIENT UNBLOCK: wakes a waiting session of any thread. */
+  /** CLIENT UNBLOCK of a session of any thread that waits for something else than a key. */
   unblockClient(slot: number, id: number, withError: boolean): void;
   /** CLIENT PAUSE until `untilMs` (clock), for all commands or for writes only. */
   pauseClients(untilMs: number, allCommands: boolean): void;

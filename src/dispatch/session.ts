@@ -2,8 +2,11 @@
 // apart from its bytes. It belongs to one thread. What other threads may see of it stands in the
 // shared client directory (stats/clients.ts).
 
+import { NO_WATCH, type WatchPlace } from '../keyspace/watchers.js';
+import type { Subscriber, Subscriptions } from '../pubsub/local.js';
 import type { Reply } from '../resp/write.js';
 import { ClientFlag } from '../stats/clients.js';
+import type { Queue } from './queue.js';
 
 /** Why a session is closed. Decides whether what is already written still goes out. */
 export const enum Closing {
@@ -30,8 +33,11 @@ export interface Wait {
   readonly deadlineMs: number;
   /** Writes the reply when the deadline has come. */
   readonly timedOut: (reply: Reply) => void;
-  /** CLIENT UNBLOCK with ERROR: the line of the error; with TIMEOUT timedOut answers. */
-  readonly unblockLine: string;
+  /**
+   * CLIENT UNBLOCK with ERROR: the line of the error; with TIMEOUT timedOut answers. None where
+   * others may end the wait: see Blocking.unblock.
+   */
+  readonly unblockLine?: string;
   /**
    * Gets the wait out of others' reach before it is ended from here. False: somebody is answering
    * it, or looks whether to; its answer comes by itself, or it waits on.
@@ -49,7 +55,7 @@ export interface SessionEdge {
   wake(session: Session): void;
 }
 
-export class Session {
+export class Session implements Subscriber {
   readonly id: number;
   readonly edge: SessionEdge;
   /** Slot in the shared client directory. */
@@ -75,8 +81,17 @@ export class Session {
   isReadOnly = false;
   /** Inside MULTI or a script nothing waits: blocking commands answer as when time is over. */
   isDenyBlocking = false;
+  /** What MULTI has queued; null outside of it. */
+  queue: Queue | null = null;
+  /** The last key that WATCH has added, and how many it has. */
+  watch: WatchPlace = NO_WATCH;
+  watchCount = 0;
   /** Set while the session waits; the edge reads no further commands of it. */
   wait: Wait | null = null;
+  /** Channels and patterns it has subscribed to; null when to none. */
+  subscriptions: Subscriptions | null = null;
+  /** Where messages for it go: its connection, known to the edge alone. */
+  outlet: unknown = null;
 
   constructor(fields: {
     id: number;
@@ -99,7 +114,9 @@ export class Session {
   /** What the client directory shows of its state, as ClientFlag bits. */
   get clientFlags(): number {
     let flags = isSocketPath(this.address) ? ClientFlag.UnixSocket : 0;
+    if (this.subscriptions !== null) flags |= ClientFlag.PubSub;
     if (this.wait !== null) flags |= ClientFlag.Blocked;
+    if (this.queue !== null) flags |= ClientFlag.Multi;
     if (this.closing === Closing.AfterReply) flags |= ClientFlag.CloseAfterReply;
     if (this.closing === Closing.Now) flags |= ClientFlag.CloseNow;
     if (this.isReadOnly) flags |= ClientFlag.ReadOnly;

@@ -14,6 +14,7 @@ const CASE_BIT = 0x20;
 
 /** ACL categories of a group where its name is not the category's. */
 const CATEGORY_OF_GROUP: Readonly<Record<string, string | undefined>> = {
+  array: '@array',
   bitmap: '@bitmap',
   connection: '@connection',
   generic: '@keyspace',
@@ -26,6 +27,7 @@ const CATEGORY_OF_GROUP: Readonly<Record<string, string | undefined>> = {
   'sorted-set': '@sortedset',
   stream: '@stream',
   string: '@string',
+  transactions: '@transaction',
 };
 
 export class CommandTable {
@@ -186,6 +188,7 @@ const CATEGORY_ORDER: readonly string[] = [
   '@hyperloglog',
   '@geo',
   '@stream',
+  '@array',
   '@pubsub',
   '@admin',
   '@fast',

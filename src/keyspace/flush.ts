@@ -39,8 +39,11 @@ export function flushDatabase(partition: Partition, database: number, isDetached
 export function swapDatabases(partition: Partition, first: number, second: number): void {
   if (first === second) return;
   const { i32 } = partition.slab;
-  tellSwap(partition, first, second);
-  tellSwap(partition, second, first);
+  if (i32[Header.Listeners] !== 0) {
+    partition.keyspace.sinks.swapping(partition, first, second);
+    tellSwap(partition, first, second);
+    tellSwap(partition, second, first);
+  }
   const firstAt = Header.Databases + first * DATABASE_WORDS;
   const secondAt = Header.Databases + second * DATABASE_WORDS;
   for (let word = 0; word < DATABASE_WORDS; word++) {
@@ -86,25 +89,25 @@ function freeEntry(slab: Slab, ref: number): void {
 
 /** Whoever watches or caches keys of the database hears of each; nobody does, as a rule. */
 function tellListeners(partition: Partition, database: number): void {
-  const { slab } = partition;
+  const { slab, keyspace } = partition;
   if (slab.i32[Header.Listeners] === 0) return;
   partition.select(database);
-  eachEntry(partition, (_slab, ref) => tell(partition, ref as EntryRef));
+  eachEntry(partition, (_slab, ref) => {
+    const start = keyStartOf(slab, ref as EntryRef);
+    keyspace.sinks.changed(partition, slab.u8, start, keyBytesOf(slab, ref as EntryRef));
+  });
 }
 
 /** The keys of `source` change in both databases: what was one's value is the other's. */
 function tellSwap(partition: Partition, source: number, target: number): void {
-  if (partition.slab.i32[Header.Listeners] === 0) return;
-  tellListeners(partition, source);
+  const { slab, keyspace } = partition;
+  partition.select(source);
   eachEntry(partition, (_slab, ref) => {
+    const start = keyStartOf(slab, ref as EntryRef);
+    const length = keyBytesOf(slab, ref as EntryRef);
+    keyspace.sinks.swapped(partition, slab.u8, start, length);
     partition.database = target;
-    tell(partition, ref as EntryRef);
+    keyspace.sinks.swapped(partition, slab.u8, start, length);
     partition.database = source;
   });
-}
-
-function tell(partition: Partition, entry: EntryRef): void {
-  const { slab, keyspace } = partition;
-  const start = keyStartOf(slab, entry);
-  keyspace.sinks.changed(partition, slab.u8, start, keyBytesOf(slab, entry));
 }

@@ -34,10 +34,18 @@ export interface KeyspaceSinks {
     length: number,
     isGone: boolean,
   ): void;
+  /** A key was created; told only while announcesNew. */
+  created(partition: Partition, u8: Uint8Array, start: number, length: number): void;
+  /** A read found nothing; told only while announcesMisses. */
+  missed(partition: Partition, u8: Uint8Array, start: number, length: number): void;
   /** A snapshot is walking and the bucket, as it is now, must be saved before it changes. */
   saveFirst(partition: Partition, bucket: number): void;
   /** Sessions watch or wait for the key that changed: see Header.Listeners. */
   changed(partition: Partition, u8: Uint8Array, start: number, length: number): void;
+  /** Two databases of the partition are about to be swapped. Only where there are listeners. */
+  swapping(partition: Partition, first: number, second: number): void;
+  /** Of the key that is told there will be another value, or none, once they are swapped. */
+  swapped(partition: Partition, u8: Uint8Array, start: number, length: number): void;
 }
 
 /** Counters of this thread's look-ups, read by INFO; the words stand in shared memory. */
@@ -74,6 +82,9 @@ export class Keyspace {
    * False while base load, replay or a replica's link applies: nothing expires by the clock then.
    */
   expiresByClock = true;
+  /** Does somebody want to hear of every new key, of every miss? */
+  announcesNew = false;
+  announcesMisses = false;
   readonly freesLater: Laziness = { onDelete: false, onOverwrite: false, onExpiry: false };
   readonly lookups: Float64Array;
   sinks: KeyspaceSinks;
@@ -86,8 +97,12 @@ export class Keyspace {
       expired() {},
       fieldExpired() {},
       fieldsExpired() {},
+      created() {},
+      missed() {},
       saveFirst() {},
       changed() {},
+      swapping() {},
+      swapped() {},
     };
     this.partitions = slabs.map((slab) => new Partition(this, slab));
   }

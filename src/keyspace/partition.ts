@@ -95,6 +95,8 @@ export class Partition {
   rootAt: number = Header.Databases;
   /** The bucket of the last peek, for the edit that follows it. */
   private peeked = 0;
+  /** The key that is created next has only changed its value. */
+  private isReplacing = false;
 
   constructor(keyspace: Keyspace, slab: Slab) {
     this.keyspace = keyspace;
@@ -116,6 +118,7 @@ export class Partition {
     const entry = this.peek(args, index);
     if (entry === NONE) {
       lookups[Lookup.Misses] = lookups[Lookup.Misses]! + 1;
+      if (this.keyspace.announcesMisses) this.announceMiss(args, index);
       return entry;
     }
     lookups[Lookup.Hits] = lookups[Lookup.Hits]! + 1;
@@ -136,11 +139,30 @@ export class Partition {
 
   /** As find, of any type and without stamping: for commands that only ask about a key. */
   look(args: Slices, index: number): EntryRef {
+    const entry = this.lookQuietly(args, index);
+    if (entry === NONE && this.keyspace.announcesMisses) this.announceMiss(args, index);
+    return entry;
+  }
+
+  /** As look, but nobody is notified of a miss. */
+  lookQuietly(args: Slices, index: number): EntryRef {
     const { lookups } = this.keyspace;
     const entry = this.peek(args, index);
     const at = entry === NONE ? Lookup.Misses : Lookup.Hits;
     lookups[at] = lookups[at]! + 1;
     return entry;
+  }
+
+  /** The key at word `index` was asked for and is not there. Only while announcesMisses. */
+  announceMiss(args: Slices, index: number): void {
+    this.keyspace.sinks.missed(this, args.u8, args.startOf(index), args.lengthOf(index));
+  }
+
+  private announceNew(args: Slices, index: number): void {
+    const { isReplacing } = this;
+    this.isReplacing = false;
+    if (isReplacing) return;
+    this.keyspace.sinks.created(this, args.u8, args.startOf(index), args.lengthOf(index));
   }
 
   /** As find, but leaves no trace of the access; an expired entry is removed and counts as none. */
@@ -184,6 +206,17 @@ export class Partition {
     if (entry === NONE || this.isExpired(entry)) return NONE as EntryRef;
     if (this.keyspace.stampsAccess) setRecency(slab, entry, this.keyspace.recency);
     return entry;
+  }
+
+  /** The entry that is there for word `index`, even if its time is over; leaves no trace. */
+  standing(args: Slices, index: number): EntryRef {
+    const { slab } = this;
+    const hash = args.hashes[index]!;
+    const bucket = bucketAt(slab, this.rootAt, hash);
+    if (bucket === 0) return NONE as EntryRef;
+    const start = args.startOf(index);
+    const length = args.lengthOf(index);
+    return findInBucket(slab, bucket, hash, hasKey, args.u8, start, length) as EntryRef;
   }
 
   private unlessExpired(entry: EntryRef): EntryRef {
@@ -262,6 +295,7 @@ export class Partition {
     copyBytes(args.u8, args.startOf(index), slab.u8, keyStartOf(slab, entry), keyBytes);
     const epoch = slab.i32[Header.Epoch]!;
     insert(slab, this.rootAt + Root.Table, hash, entry, hashOfEntry, epoch);
+    if (keyspace.announcesNew) this.announceNew(args, index);
     return entry;
   }
 
@@ -397,6 +431,12 @@ export class Partition {
     this.removeFor(args, index, entry, this.keyspace.freesLater.onOverwrite);
   }
 
+  /** As remove, of a key that is created again at once: it is not told as new. */
+  makeWay(args: Slices, index: number, entry: EntryRef): void {
+    this.isReplacing = this.keyspace.announcesNew;
+    this.remove(args, index, entry);
+  }
+
   /** As remove; a value of many elements is freed later or at once. */
   removeFor(args: Slices, index: number, entry: EntryRef, isLater: boolean): void {
     const hash = args.hashes[index]!;
@@ -431,6 +471,7 @@ export class Partition {
     this.saveFirst(hash);
     const epoch = slab.i32[Header.Epoch]!;
     insert(slab, this.rootAt + Root.Table, hash, entry, hashOfEntry, epoch);
+    if (this.keyspace.announcesNew) this.announceNew(args, index);
     if (!hasExpiry(slab, entry)) return;
     addExpiry(slab, this.rootAt + Root.Expiry, entry, this.keyspace.nowMs);
   }

@@ -2,6 +2,7 @@
 
 import { fail } from '../base/assert.js';
 import type { Slab } from '../slab/slab.js';
+import { arrayKind } from '../types/array/kind.js';
 import { hashKind } from '../types/hash/kind.js';
 import { Encoding, Type, type ValueKind } from '../types/kind.js';
 import { listKind } from '../types/list.js';
@@ -17,6 +18,7 @@ const kinds: readonly (ValueKind | null)[] = kindsByType([
   [Type.Set, setKind],
   [Type.Hash, hashKind],
   [Type.Stream, streamKind],
+  [Type.Array, arrayKind],
 ]);
 
 function kindsByType(pairs: readonly (readonly [Type, ValueKind])[]): (ValueKind | null)[] {

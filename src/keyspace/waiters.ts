@@ -20,7 +20,7 @@
 //      │   ▲                │   │                                         ▲ ▲
 //      │   └────────────────┘   │ the owner: its session is gone          │ │
 //      │     it found nothing   └──────────────▶ Orphaned ────────────────┘ │
-//      └──── the owner: time is over, UNBLOCK, its session is gone ─────────┘
+//      └──── the owner: time is over, its session is gone ──────────────────┘
 //
 // Who writes what, and what orders it (test/sim/waiters.ts)
 // - State is changed by compare-and-swap alone. Only one of writer and owner gets the waiter out of
@@ -33,6 +33,7 @@
 // - A writer claims under the lock of a partition in which the waiter stands, unlinks it from the
 //   partitions it holds and then posts to the owner. The owner unlinks the rest and frees the block
 //   when that message has come, or at once when it got the waiter itself.
+// - CLIENT UNBLOCK on any thread is a writer that has the answer ready.
 
 import { assert } from '../base/assert.js';
 import { copyBytes, equalBytes } from '../base/bytes.js';
@@ -559,6 +560,25 @@ export class Waiters {
 
   clearReady(leader: StandPlace): void {
     this.write(leader, Stand.IsReady, 0);
+  }
+
+  /** The waiter of session `id` among all that stand in `partition`; NO_PLACE for none. */
+  findSession(partition: Partition, id: number): WaiterPlace {
+    const start = partition.index * QUEUE_WORDS;
+    if (this.queues[start + Line.Keys] === 0) return NO_PLACE as WaiterPlace;
+    for (let bucket = start + Line.Words; bucket < start + QUEUE_WORDS; bucket++) {
+      let leader = this.queues[bucket]!;
+      while (leader !== NO_PLACE) {
+        let stand = leader as StandPlace;
+        do {
+          const waiter = this.waiterOf(stand);
+          if (this.idOf(waiter) === id) return waiter;
+          stand = this.nextOf(stand);
+        } while (stand !== leader);
+        leader = this.read(leader, Stand.BucketNext);
+      }
+    }
+    return NO_PLACE as WaiterPlace;
   }
 
   /** Makes `args` hold the key of a stand, as its only word. */

@@ -14,6 +14,12 @@
 //        │ the RESP    │ low word │ high word │          │ after the other       │ 4 bytes  │
 //        └─────────────┴──────────┴───────────┴──────────┴───────────────────────┴──────────┘
 //
+// A transaction is one record: its commands one after the other, under one number, so that it is
+// replayed wholly or not at all. No MULTI and EXEC stand around them. The first command is of the
+// record's database; a SELECT comes before one of another database, and counts until the record
+// ends. A feed that speaks Redis's protocol puts MULTI and EXEC around a record of several
+// commands.
+//
 // One checksum per frame, not per record: a reply leaves only after the whole frame is written, so
 // a torn frame loses nothing acknowledged, and zlib's CRC-32 folds 16 bytes per step where a
 // checksum of a short record in JavaScript costs 1 ns per byte.

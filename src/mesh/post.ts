@@ -42,6 +42,8 @@ export const enum MessageKind {
   SessionAnswer = 10,
   Pause = 11,
   MonitorLine = 12,
+  /** A keyspace notification for sessions of the target. */
+  Notice = 13,
   /** The first kind that is free for the floors above. */
   Custom = 32,
   /** Kinds are below this. */

@@ -120,7 +120,9 @@ export class Connection {
   /** Where this turn's replies stand in the arena; equal if there are none. */
   replyFrom = 0;
   replyTo = 0;
-  /** Stands in the list of connections to flush. */
+  /** The range stands in the arena of messages instead (pushes.ts). */
+  holdsPushes = false;
+  /** Stands in a list of connections to flush. */
   isToFlush = false;
   /** Commands wait in `kept` because a gate asked to wait. */
   isPostponed = false;
@@ -178,6 +180,19 @@ export class Connection {
     this.endOfLast = rest;
     this.outputBytes += rest;
     return true;
+  }
+
+  /** Appends bytes that never change to the output, without copying them. */
+  enqueueShared(bytes: Uint8Array): void {
+    const { output } = this;
+    const last = output.length - 1;
+    // All chunks but the last are full.
+    if (last >= 0 && this.endOfLast < output[last]!.length) {
+      output[last] = output[last]!.subarray(0, this.endOfLast);
+    }
+    output.push(bytes);
+    this.endOfLast = bytes.length;
+    this.outputBytes += bytes.length;
   }
 
   /** Forgets what the peer has not taken. */

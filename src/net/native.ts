@@ -41,6 +41,7 @@ export class NativeTransport implements Wire {
   private readonly input: Uint8Array<ArrayBuffer>;
   private readonly inputAddress: number;
   private readonly arenaAddress: number;
+  private readonly pushesAddress: number;
   /** By descriptor: those are small and reused, so this stays dense. */
   private readonly byFd: (Connection | null)[] = [];
   private readonly takeBellSignal: () => void;
@@ -52,6 +53,7 @@ export class NativeTransport implements Wire {
     this.input = new Uint8Array(new ArrayBuffer(HEADROOM_BYTES + RECEIVE_BYTES));
     this.inputAddress = addressOf(this.input);
     this.arenaAddress = addressOf(serving.arena);
+    this.pushesAddress = addressOf(serving.pushes.pushes);
     this.epoll = epollCreate();
     if (this.epoll < 0) throw new Error(`No epoll descriptor: ${errnoText(this.epoll)}`);
     const added = epollAdd(this.epoll, bellFd, Epoll.In, bellFd, BELL_GENERATION);
@@ -147,10 +149,14 @@ export class NativeTransport implements Wire {
   }
 
   send(connection: Connection, u8: Uint8Array, start: number, end: number): number {
-    const address = u8 === this.serving.arena ? this.arenaAddress : addressOf(u8);
+    const address = u8 === this.serving.arena ? this.arenaAddress : this.addressOf(u8);
     const sent = send(connection.fd, address + start, end - start);
     if (sent >= 0) return sent;
     return sent === -Errno.Again ? 0 : -1;
+  }
+
+  private addressOf(u8: Uint8Array): number {
+    return u8 === this.serving.pushes.pushes ? this.pushesAddress : addressOf(u8);
   }
 
   want(connection: Connection, reads: boolean, writes: boolean): void {

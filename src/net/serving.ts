@@ -21,6 +21,7 @@ import { Parsed, Parser, type ParserLimits } from '../resp/parse.js';
 import { Reply, type ReplyEdge } from '../resp/write.js';
 import { Counter } from '../stats/server.js';
 import { type Connection, KEPT_BYTES_MAX, LargeInput } from './connection.js';
+import { Pushes } from './pushes.js';
 
 const ARENA_BYTES = 1024 * 1024;
 /** A connection's turn starts with at least so much room in the arena. */
@@ -54,6 +55,8 @@ export interface ServingHooks {
   readonly touched: (connection: Connection) => void;
   /** The answer to the wait `place` has come: whoever waited is on no list any more. */
   readonly answered: (place: number) => void;
+  /** A command of a subscriber is over: what it tells itself follows its reply. */
+  readonly commandEnded: () => void;
   /** A wait ends earlier than all that were known: who sleeps until then wakes earlier. */
   readonly deadlineMoved: () => void;
 }
@@ -71,6 +74,10 @@ export class Serving implements ReplyEdge {
   readonly limits: ParserLimits;
   readonly reply: Reply;
   readonly outputLimit: OutputLimit = { hardBytes: 0, softBytes: 0, softSeconds: 0 };
+  /** Of those who have subscribed to something. */
+  readonly subscriberLimit: OutputLimit = { hardBytes: 0, softBytes: 0, softSeconds: 0 };
+  /** Messages for connections, outside of their own commands. */
+  readonly pushes: Pushes;
   /** client-query-buffer-limit, bytes. */
   private inputBytesMax = 1024 * 1024 * 1024;
   readonly arena: Uint8Array<ArrayBuffer>;
@@ -104,11 +111,13 @@ export class Serving implements ReplyEdge {
     this.batch = new Batch(runner.keyspace, runner.table);
     this.arena = new Uint8Array(new ArrayBuffer(ARENA_BYTES));
     this.reply = new Reply(this.arena, this);
+    this.pushes = new Pushes(this);
   }
 
   add(connection: Connection): void {
     this.connections.add(connection);
     this.bySlot.set(connection.session.slot, connection);
+    connection.session.outlet = connection;
   }
 
   /** client-query-buffer-limit. */
@@ -251,6 +260,9 @@ export class Serving implements ReplyEdge {
     const { reply } = this;
     if (!connection.isToFlush || connection.replyFrom === connection.replyTo) {
       connection.replyFrom = reply.at;
+    } else if (connection.holdsPushes) {
+      this.pushes.queueHeld(connection);
+      connection.replyFrom = reply.at;
     } else if (connection.replyTo !== reply.at) {
       // Served twice in a turn with others in between: its first replies go before, in order.
       this.enqueue(connection, this.arena, connection.replyFrom, connection.replyTo);
@@ -277,12 +289,12 @@ export class Serving implements ReplyEdge {
   /** Runs commands until input, room or permission ends; `parser.commandAt` is what comes next. */
   private serve(connection: Connection, parser: Parser): void {
     const { session } = connection;
-    if (!parser.isStranger && connection.large === null) {
+    if (!parser.isStranger && connection.large === null && session.subscriptions === null) {
       this.serveBatches(connection, parser);
       return;
     }
-    // One by one: a stranger's limits end with its AUTH, and large input keeps its parser's
-    // progress.
+    // One by one: a stranger's limits end with its AUTH, large input keeps its parser's progress,
+    // and what a subscriber's command tells itself comes before its next reply.
     const { args } = parser;
     let helpingEnd = parser.at + HELPING_BYTES;
     while (session.closing === Closing.No && session.wait === null) {
@@ -296,7 +308,9 @@ export class Serving implements ReplyEdge {
       const parsed = parser.next();
       if (parsed === Parsed.Command) {
         const command = this.runner.table.find(args, 0);
-        if (!this.execute(connection, command, args, false)) {
+        const mayGoOn = this.execute(connection, command, args, false);
+        if (session.subscriptions !== null) this.hooks.commandEnded();
+        if (!mayGoOn) {
           if (connection.isPostponed) parser.forget();
           else parser.commandAt = parser.at;
           return;
@@ -378,7 +392,8 @@ export class Serving implements ReplyEdge {
       connection.session.closing = Closing.Now;
       return false;
     }
-    const hasLimit = this.outputLimit.hardBytes > 0 || this.outputLimit.softBytes > 0;
+    const { hardBytes, softBytes } = this.limitOf(connection);
+    const hasLimit = hardBytes > 0 || softBytes > 0;
     if (connection.outputBytes > HOLD_BACK_BYTES && !hasLimit) {
       connection.isHeldBack = true;
       return false;
@@ -416,8 +431,43 @@ export class Serving implements ReplyEdge {
     reply.commandAt = connection.replyFrom;
   }
 
+  // ---- messages: what pushes.ts needs ----------------------------------------------------------
+
+  /** Does one of its commands run? */
+  isServed(connection: Connection): boolean {
+    return connection === this.current;
+  }
+
+  /** A message for the connection whose command runs: behind what that has answered so far. */
+  appendPush(bytes: Uint8Array): void {
+    const { reply } = this;
+    const { session } = this.current!;
+    const mode = session.replyMode;
+    // Messages are no replies: CLIENT REPLY does not silence them.
+    if (isMuted(session)) reply.at = reply.commandAt;
+    session.replyMode = ReplyMode.On;
+    reply.raw(bytes);
+    reply.commandAt = reply.at;
+    session.replyMode = mode;
+  }
+
+  /** More was queued for a connection that takes nothing at the moment. */
+  outputGrew(connection: Connection): void {
+    this.hooks.touched(connection);
+    this.checkOutputLimit(connection);
+    if (connection.session.closing === Closing.Now) this.close(connection);
+  }
+
+  /** Sends what the connection holds; returns how many bytes the peer took, −1 if it is gone. */
+  sendNow(connection: Connection, source: Uint8Array): number {
+    const { replyFrom, replyTo } = connection;
+    const sent = connection.wire.send(connection, source, replyFrom, replyTo);
+    if (sent > 0) this.outputBytes += sent;
+    return sent;
+  }
+
   /** A client that will be closed for its output gets no more of it into memory. */
-  private enqueue(connection: Connection, u8: Uint8Array, start: number, end: number): void {
+  enqueue(connection: Connection, u8: Uint8Array, start: number, end: number): void {
     const { session } = connection;
     if (session.closing === Closing.Now || connection.enqueue(u8, start, end)) return;
     this.hooks.log(
@@ -439,14 +489,15 @@ export class Serving implements ReplyEdge {
 
   /** Sends what the turn has written: one send per connection. Ends every turn. */
   flushReplies(): void {
-    const { toFlush, reply } = this;
-    if (this.toFlushCount === 0) return;
+    const { toFlush, reply, pushes } = this;
+    if (this.toFlushCount === 0 && pushes.count === 0) return;
     this.hooks.beforeReplies();
     for (let index = 0; index < this.toFlushCount; index++) {
-      this.flush(toFlush[index]!);
+      this.flush(toFlush[index]!, this.arena);
       toFlush[index] = null;
     }
     this.toFlushCount = 0;
+    if (pushes.count > 0) pushes.flush();
     reply.at = 0;
   }
 
@@ -456,7 +507,8 @@ export class Serving implements ReplyEdge {
     else this.toFlush.push(connection);
   }
 
-  private flush(connection: Connection): void {
+  /** Ends the connection's turn; what it holds stands in `source`. */
+  flush(connection: Connection, source: Uint8Array): void {
     connection.isToFlush = false;
     if (connection.isClosed) return;
     const { replyFrom, replyTo, session } = connection;
@@ -469,7 +521,7 @@ export class Serving implements ReplyEdge {
     if (replyTo > replyFrom) {
       let sent = 0;
       if (connection.output.length === 0) {
-        sent = connection.wire.send(connection, this.arena, replyFrom, replyTo);
+        sent = connection.wire.send(connection, source, replyFrom, replyTo);
         if (sent < 0) {
           this.close(connection);
           return;
@@ -477,7 +529,7 @@ export class Serving implements ReplyEdge {
       }
       this.outputBytes += sent;
       if (sent < replyTo - replyFrom) {
-        this.enqueue(connection, this.arena, replyFrom + sent, replyTo);
+        this.enqueue(connection, source, replyFrom + sent, replyTo);
       }
     }
     if (connection.output.length > 0) this.pushOutput(connection);
@@ -523,8 +575,12 @@ export class Serving implements ReplyEdge {
     }
   }
 
-  private checkOutputLimit(connection: Connection): void {
-    const { hardBytes, softBytes, softSeconds } = this.outputLimit;
+  private limitOf({ session }: Connection): OutputLimit {
+    return session.subscriptions === null ? this.outputLimit : this.subscriberLimit;
+  }
+
+  checkOutputLimit(connection: Connection): void {
+    const { hardBytes, softBytes, softSeconds } = this.limitOf(connection);
     const bytes = connection.outputBytes;
     let isOver = hardBytes > 0 && bytes >= hardBytes;
     if (softBytes > 0 && bytes >= softBytes) {

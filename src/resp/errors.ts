@@ -40,4 +40,7 @@ export const INVALID_DATABASE = new Refusal('ERR invalid DB index');
 export const DATABASE_OUT_OF_RANGE = new Refusal('ERR DB index is out of range');
 export const SAME_OBJECT = new Refusal('ERR source and destination objects are the same');
 export const NO_AUTH = new Refusal('NOAUTH Authentication required.');
+export const OUT_OF_MEMORY_TO_QUEUE = new Refusal(
+  'OOM command not allowed: no memory to queue another command.',
+);
 export const OUT_OF_MEMORY = new Refusal("OOM command not allowed when used memory > 'maxmemory'.");

@@ -8,7 +8,8 @@ import type { CommandTable } from '../dispatch/table.js';
 import { PauseMode } from '../mesh/control.js';
 import { MessageKind } from '../mesh/post.js';
 import type { Connection } from '../net/connection.js';
-import { holderOf, labelHold, releaseLock, takeLock } from '../slab/lock.js';
+import type { PubSub } from '../pubsub/hub.js';
+import { holderOf, labelHold, locksHeld, releaseLock, takeLock } from '../slab/lock.js';
 import { Header } from '../slab/slab.js';
 import { type ClientDirectory, Wish } from '../stats/clients.js';
 import type { CommandStats } from '../stats/commands.js';
@@ -24,6 +25,7 @@ export class Door implements ServerDoor {
   readonly commandStats: CommandStats;
   readonly slowlog: Slowlog;
   readonly stats: ServerStats;
+  readonly pubsub: PubSub;
   readonly facts: ServerFacts;
   readonly threadIndex: number;
   private readonly executor: Executor;
@@ -41,6 +43,7 @@ export class Door implements ServerDoor {
     this.commandStats = commandStats;
     this.slowlog = slowlog;
     this.stats = executor.stats;
+    this.pubsub = executor.pubsub;
     this.facts = executor.shape.facts;
     this.threadIndex = executor.thread;
   }
@@ -94,15 +97,12 @@ export class Door implements ServerDoor {
       return;
     }
     const { wait } = session;
-    if (wait === null) return;
-    if (wait.withdraw?.() === false) {
-      // Its answer is on the way, or somebody looks whether to answer: looked at in the next turn.
-      this.wish(session.slot, session.id, wish);
-      return;
-    }
+    // It waits no more, or for a key: whoever wished did not find it there, so that is a new wait.
+    if (wait?.unblockLine === undefined) return;
+    const { timedOut, unblockLine } = wait;
     if (wish === Wish.UnblockError) this.stats.errorReplied('UNBLOCKED');
-    if (wish === Wish.UnblockTimeout) serving.endWait(connection, wait.timedOut);
-    else serving.endWait(connection, (reply) => reply.error(wait.unblockLine));
+    if (wish === Wish.UnblockTimeout) serving.endWait(connection, timedOut);
+    else serving.endWait(connection, (reply) => reply.error(unblockLine));
   }
 
   pauseClients(untilMs: number, allCommands: boolean): void {
@@ -126,6 +126,12 @@ export class Door implements ServerDoor {
     const { executor } = this;
     const self = holderOf(this.threadIndex);
     const slabs = executor.keyspace.partitions.map((partition) => partition.slab);
+    // Inside EXEC they are held, and what time it is does not change.
+    if (locksHeld() !== 0) {
+      for (const { i32 } of slabs) labelHold(i32, Header.Lock, SLEEPING);
+      sleep(ms);
+      return;
+    }
     // Ascending, as every holder of several locks takes them.
     for (const { i32 } of slabs) {
       takeLock(i32, Header.Lock, self);

@@ -6,7 +6,7 @@ import { setHashKey } from '../base/hash.js';
 import { Slices } from '../base/slices.js';
 import { allCommands } from '../commands/index.js';
 import { type Asker, type Change, Config } from '../config/config.js';
-import { Effects, Notify } from '../dispatch/effects.js';
+import { Effects, Notify, notifyClassesOf } from '../dispatch/effects.js';
 import { Gate } from '../dispatch/gates.js';
 import { limits } from '../dispatch/limits.js';
 import { Parts } from '../dispatch/parts.js';
@@ -21,9 +21,11 @@ import { ControlBlock, PauseMode } from '../mesh/control.js';
 import { type MessageHandler, MessageKind, Post } from '../mesh/post.js';
 import type { Connection } from '../net/connection.js';
 import { type OutputLimit, Serving } from '../net/serving.js';
+import { PubSub } from '../pubsub/hub.js';
+import { Form } from '../pubsub/notices.js';
 import { GrowingEdge, Reply } from '../resp/write.js';
-import { configureLocks, holderOf, locksHeld } from '../slab/lock.js';
-import { usedBytesOf } from '../slab/slab.js';
+import { configureLocks, holderOf, locksHeld, releaseLock, takeLock } from '../slab/lock.js';
+import { Header, usedBytesOf } from '../slab/slab.js';
 import { ClientDirectory } from '../stats/clients.js';
 import { CommandStats } from '../stats/commands.js';
 import { Counter, ServerStats } from '../stats/server.js';
@@ -54,6 +56,7 @@ export class Executor {
   readonly clients: ClientDirectory;
   readonly stats: ServerStats;
   readonly sink: CountingSink;
+  readonly pubsub: PubSub;
   readonly log: LogFile;
   readonly door: Door;
   private readonly commandStats: CommandStats;
@@ -85,18 +88,19 @@ export class Executor {
     const slabs = attachSlabs(shape.slabs, shape.slabStarts);
     this.keyspace = new Keyspace(slabs, shape.databaseCount, this.stats.lookups);
     this.sink = new CountingSink(shape.numbers);
-    const effects = new Effects(this.sink, { classes: 0, notify() {} });
-    this.keyspace.sinks.changed = (partition, u8, start, length) =>
-      this.runner.blocking.keyChanged(partition, u8, start, length);
-    this.keyspace.sinks.expired = (_partition, database, u8, start, length) =>
-      effects.recordRemoval(database, u8, start, length);
-    this.keyspace.sinks.fieldExpired = (partition, u8, start, length, field) =>
-      effects.recordFieldRemoval(partition.database, u8, start, length, field);
-    this.keyspace.sinks.fieldsExpired = (partition, u8, start, length, isGone) => {
-      effects.announce(partition, u8, start, length, Notify.Hash, 'hexpired');
-      if (isGone) effects.announce(partition, u8, start, length, Notify.Generic, 'del');
-    };
     this.post = new Post(shape.mesh, thread, locksHeld);
+    this.pubsub = new PubSub({
+      shape: shape.pubsub,
+      thread,
+      post: this.post,
+      eachPartition: (visitor) => this.visitPartitions(visitor),
+    });
+    const effects = new Effects(this.sink, {
+      classes: 0,
+      notify: (partition, event, database, u8, start, length) =>
+        this.pubsub.notices.note(partition, event, database, u8, start, length),
+    });
+    this.hearOfKeys(effects);
     this.board = new Board(shape.board, thread, (owner) => this.post.wake(owner));
     // Parts come in the middle of other commands: they have a keyspace object of their own.
     const partKeyspace = new Keyspace(slabs, shape.databaseCount, this.stats.lookups);
@@ -112,6 +116,7 @@ export class Executor {
       self: holderOf(thread),
       parts: threadCount > 1 ? this.parts : null,
       waiters: shape.waiters,
+      watchers: shape.watchers,
       thread,
       session: idle,
       args: new Slices(),
@@ -123,14 +128,46 @@ export class Executor {
       log: (level, line) => log.write(level, line),
       beforeCommands: () => this.refresh(),
       touched: (connection) => this.touch(connection),
+      commandEnded: () => {
+        if (this.pubsub.hasNews) this.pubsub.settle();
+      },
       answered: (place) => this.runner.blocking.leave(place as WaiterPlace),
       deadlineMoved: () => {
         // The loop of the other transport counts its sleep anew in every turn.
         if (shape.facts.transport === 'node') this.post.bell.ring();
       },
     });
+    this.pubsub.connect(this.serving.pushes);
     this.refuseChanges();
     this.applyConfig();
+  }
+
+  /** What happens to keys by itself leaves records and notifications. */
+  private hearOfKeys(effects: Effects): void {
+    const { sinks } = this.keyspace;
+    sinks.expired = (partition, database, u8, start, length) => {
+      effects.recordRemoval(database, u8, start, length);
+      effects.announce(partition, u8, start, length, Notify.Expired, 'expired');
+    };
+    sinks.created = (partition, u8, start, length) =>
+      effects.announce(partition, u8, start, length, Notify.New, 'new');
+    sinks.missed = (partition, u8, start, length) =>
+      effects.announce(partition, u8, start, length, Notify.Miss, 'keymiss');
+    sinks.fieldExpired = (partition, u8, start, length, field) =>
+      effects.recordFieldRemoval(partition.database, u8, start, length, field);
+    sinks.fieldsExpired = (partition, u8, start, length, isGone) => {
+      effects.announce(partition, u8, start, length, Notify.Hash, 'hexpired');
+      if (isGone) effects.announce(partition, u8, start, length, Notify.Generic, 'del');
+    };
+  }
+
+  private visitPartitions(visitor: (partition: number) => void): void {
+    const self = holderOf(this.thread);
+    for (const { index, slab } of this.keyspace.partitions) {
+      takeLock(slab.i32, Header.Lock, self);
+      visitor(index);
+      releaseLock(slab.i32, Header.Lock);
+    }
   }
 
   // ---- sessions -------------------------------------------------------------------------------
@@ -170,6 +207,8 @@ export class Executor {
   }
 
   private forget(connection: Connection): void {
+    this.runner.transactions.closed(connection.session);
+    this.pubsub.leave(connection.session);
     this.clients.close(connection.session.slot);
     this.control.addConnections(this.thread, -1);
   }
@@ -195,6 +234,7 @@ export class Executor {
    */
   endTurn(): void {
     this.sink.endTurn();
+    if (this.pubsub.hasNews) this.pubsub.settle();
     const { served } = this.runner.blocking;
     if (served.length === 0) return;
     let isPosted = false;
@@ -354,8 +394,12 @@ export class Executor {
     }
     const isCapped = config.text('maxmemory-policy') === 'noeviction';
     this.maxMemoryBytes = isCapped ? config.number('maxmemory') : 0;
-    this.serving.setInputLimit(config.number('client-query-buffer-limit'));
-    setOutputLimit(this.serving.outputLimit, config.list('client-output-buffer-limit'));
+    limits.queuedBytesMax = config.number('client-query-buffer-limit');
+    this.serving.setInputLimit(limits.queuedBytesMax);
+    const outputLimits = config.list('client-output-buffer-limit');
+    setOutputLimit(this.serving.outputLimit, 'normal', outputLimits);
+    setOutputLimit(this.serving.subscriberLimit, 'pubsub', outputLimits);
+    this.selectNotifications(config.text('notify-keyspace-events'));
     this.sink.isOn = config.flag('record-sink');
     this.log.configure(config.text('logfile'), config.text('loglevel'));
     configureLocks({
@@ -371,6 +415,18 @@ export class Executor {
       },
       longHoldMs: config.number('watchdog-lock-ms'),
     });
+  }
+
+  /** notify-keyspace-events. Without a form there is nothing that could be told. */
+  private selectNotifications(letters: string): void {
+    const { pubsub, runner, keyspace } = this;
+    const forms =
+      (letters.includes('K') ? Form.Keyspace : 0) | (letters.includes('E') ? Form.Keyevent : 0);
+    const classes = forms === 0 ? 0 : notifyClassesOf(letters);
+    pubsub.notices.forms = forms;
+    runner.effects.notifications.classes = classes;
+    keyspace.announcesNew = (classes & Notify.New) !== 0;
+    keyspace.announcesMisses = (classes & Notify.Miss) !== 0;
   }
 
   private describeHold(label: number): string {
@@ -419,15 +475,14 @@ function adoptThresholds(config: Config): void {
   thresholds.zsetMaxListpackEntries = config.number('zset-max-listpack-entries');
   thresholds.zsetMaxListpackValue = config.number('zset-max-listpack-value');
   thresholds.listMaxListpackSize = config.number('list-max-listpack-size');
-  thresholds.listCompressDepth = config.number('list-compress-depth');
   thresholds.streamNodeMaxBytes = config.number('stream-node-max-bytes');
   thresholds.streamNodeMaxEntries = config.number('stream-node-max-entries');
   thresholds.hllSparseMaxBytes = config.number('hll-sparse-max-bytes');
 }
 
-/** Reads the class `normal` of client-output-buffer-limit: "normal hard soft seconds …". */
-function setOutputLimit(limit: OutputLimit, words: readonly string[]): void {
-  const at = words.indexOf('normal');
+/** Reads a class of client-output-buffer-limit: "normal hard soft seconds pubsub hard …". */
+function setOutputLimit(limit: OutputLimit, className: string, words: readonly string[]): void {
+  const at = words.indexOf(className);
   if (at === -1) return;
   limit.hardBytes = Number(words[at + 1]);
   limit.softBytes = Number(words[at + 2]);

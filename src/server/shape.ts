@@ -5,10 +5,14 @@ import { drawHashKey } from '../base/hash.js';
 import type { ServerFacts } from '../dispatch/server-door.js';
 import { Lookup } from '../keyspace/keyspace.js';
 import { createWaiters, type WaitersShape } from '../keyspace/waiters.js';
+import { createWatchers, type WatchersShape } from '../keyspace/watchers.js';
 import { type BoardShape, createBoard } from '../mesh/board.js';
 import { createControl } from '../mesh/control.js';
 import type { SleepKind } from '../mesh/doorbell.js';
 import { createMesh, type MeshShape } from '../mesh/post.js';
+import type { PubSubShape } from '../pubsub/hub.js';
+import { createNotices } from '../pubsub/notices.js';
+import { createRegistry } from '../pubsub/registry.js';
 import { formatSlab, PAGE_BYTES } from '../slab/alloc.js';
 import { Slab } from '../slab/slab.js';
 import { ClientDirectory } from '../stats/clients.js';
@@ -37,6 +41,8 @@ export interface ProcessShape {
   readonly mesh: MeshShape;
   readonly board: BoardShape;
   readonly waiters: WaitersShape;
+  readonly watchers: WatchersShape;
+  readonly pubsub: PubSubShape;
   /** The most that maxclients may be set to. */
   readonly clientsMax: number;
   /** Slots of each thread in the client directory. */
@@ -89,6 +95,11 @@ export function createShape(plan: ShapePlan): ProcessShape {
     mesh: createMesh({ sleeps }),
     board: createBoard({ threadCount }),
     waiters: createWaiters(threadCount, plan.slabs.length),
+    watchers: createWatchers(threadCount, plan.slabs.length, threadCount * clientsPerThread),
+    pubsub: {
+      registry: createRegistry(threadCount),
+      notices: createNotices(plan.slabs.length),
+    },
     clientsMax: plan.clientsMax,
     clientsPerThread,
     acceptorThread: threadCount,

@@ -78,7 +78,8 @@ export class Upkeep {
     // Some wait for a key to go.
     if (runner.blocking.hasReady) runner.serveWaiting(index);
     releaseLock(words, Header.Lock);
-    if (runner.blocking.served.length !== 0) this.executor.endTurn();
+    const { pubsub } = this.executor;
+    if (runner.blocking.served.length !== 0 || pubsub.hasNews) this.executor.endTurn();
     return done;
   }
 
@@ -113,7 +114,7 @@ export class Upkeep {
     for (const connection of executor.serving.connections) {
       const isIdle = nowMs - connection.lastActiveMs > idleSeconds * 1000;
       const { session } = connection;
-      if (!isIdle || session.wait !== null) continue;
+      if (!isIdle || session.wait !== null || session.subscriptions !== null) continue;
       executor.log.write('verbose', `Closing idle client ${session.address}`);
       executor.serving.close(connection);
     }

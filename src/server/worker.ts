@@ -4,6 +4,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
+import { sleep as sleepFor } from '../base/clock.js';
 import { close, localName, peerName } from '../base/libc.js';
 import { type MessageHandlers, MessageKind } from '../mesh/post.js';
 import { isLocalPeer } from '../net/listen.js';
@@ -19,6 +20,8 @@ import { Upkeep } from './upkeep.js';
 
 /** A worker never sleeps longer: expiry and idle clients wait for it. */
 const SLEEP_MS_MAX = 100;
+/** So long a thread that sends faster than others take waits until it looks again. */
+const HOLD_BACK_MS = 0.2;
 /** Node's loop gets a turn at least so often: its timers, its messages, its garbage collector. */
 const NODE_TURN_MS = 50;
 
@@ -59,6 +62,9 @@ async function runNative(executor: Executor, upkeep: Upkeep): Promise<void> {
     post.woke();
     runner.readClock();
     executor.lookAround();
+    // Once more, before input: what was sent before a peer heard of it comes before what the peer
+    // says then (a message, before its subscriber's UNSUBSCRIBE).
+    post.poll(handlers);
   };
   while (!control.isStopping) {
     // The time that the last turn ended with: a clock read less.
@@ -69,6 +75,10 @@ async function runNative(executor: Executor, upkeep: Upkeep): Promise<void> {
       nodeTurnAt = runner.lastReadMs;
     }
     post.poll(handlers);
+    if (post.isOverLimit()) {
+      holdBack(executor);
+      continue;
+    }
     const upkeepMs = upkeep.step(runner.lastReadMs);
     serving.endWaits(runner.keyspace.nowMs);
     serving.serveReady();
@@ -85,6 +95,20 @@ async function runNative(executor: Executor, upkeep: Upkeep): Promise<void> {
   }
   stop(executor);
   transport.end();
+}
+
+/**
+ * Too much waits for room in others' rings: this thread takes no input until they have caught up,
+ * but goes on emptying its own rings, on which they may wait in turn.
+ */
+function holdBack(executor: Executor): void {
+  executor.serving.flushReplies();
+  executor.post.flush();
+  while (executor.serveParts()) {
+    // Somebody may wait for them with locks held.
+  }
+  if (executor.post.isOverLimit()) sleepFor(HOLD_BACK_MS);
+  executor.runner.readClock();
 }
 
 /** Announces sleep and takes the last look: what comes later rings the bell. */
@@ -110,6 +134,8 @@ function connectionHandlers(executor: Executor, transport: NativeTransport): Mes
     }
   };
   handlers[MessageKind.Reply] = executor.replyArrived;
+  handlers[MessageKind.Publish] = executor.pubsub.arrived;
+  handlers[MessageKind.Notice] = executor.pubsub.notices.arrived;
   return handlers;
 }
 
@@ -120,11 +146,17 @@ async function runNode(
 ): Promise<void> {
   const { post, serving, runner, control, config } = executor;
   const { bell } = post;
+  const handlers: MessageHandlers[number][] = [];
+  handlers[MessageKind.Reply] = executor.replyArrived;
+  handlers[MessageKind.Publish] = executor.pubsub.arrived;
+  handlers[MessageKind.Notice] = executor.pubsub.notices.arrived;
   const transport = new NodeTransport(executor.serving, {
     open: (address, local, fd) => executor.openSession(fd, address, local),
     beforeInput: () => {
       runner.readClock();
       executor.lookAround();
+      // As in runNative.
+      post.poll(handlers);
     },
     isRefused: (address) => {
       executor.refresh();
@@ -138,8 +170,6 @@ async function runNode(
   });
   if (listeningFds !== null) await transport.listen(listeningFds, config.number('tcp-backlog'));
   else parentPort?.postMessage(await openSockets(executor, transport));
-  const handlers: MessageHandlers[number][] = [];
-  handlers[MessageKind.Reply] = executor.replyArrived;
   control.isServing();
   while (!control.isStopping) {
     runner.readClock();

@@ -4,23 +4,34 @@
 // from node to node.
 //
 //   chain, a block of its own
-//   ┌──────────┬───────┬──────────────────┬──────────────┬───────────┐
-//   │ elements │ nodes │ first: its place │ mask: places │ directory │
-//   │          │       │ in the ring      │ less one     │           │
-//   └──────────┴───────┴──────────────────┴──────────────┴───────────┘
-//   directory: a pair of words for each place of the ring
-//   ┌──────┬──────────┬──────┬──────────┬── …
-//   │ node │ elements │ node │ elements │
-//   └──────┴──────────┴──────┴──────────┴── …
+//   ┌──────────┬───────┬──────────────────┬──────────────┬───────────┬─────────────────┐
+//   │ elements │ nodes │ first: its place │ mask: places │ directory │ most bytes and  │
+//   │          │       │ in the ring      │ less one     │           │ elements a node │
+//   └──────────┴───────┴──────────────────┴──────────────┴───────────┴─────────────────┘
+//   directory: three words for each place of the ring
+//   ┌──────┬──────────┬───────┬──────┬──────────┬───────┬── …
+//   │ node │ elements │ bytes │ node │ elements │ bytes │
+//   └──────┴──────────┴───────┴──────┴──────────┴───────┴── …
 //
-// A node holds elements up to a limit of bytes or of elements (list-max-listpack-size); an element
-// that is longer than a node may be has one to itself. A node that is begun at an end gets its full
-// size at once, so that pushes do not move it; when the next node is begun it gives back what it
-// has to spare. Rejected: nodes linked to each other. That needs eight bytes more a node and a
-// cache miss a node for LINDEX; inserting into the middle of the directory moves a part of it, but
-// eight bytes of it stand for some eight kilobytes of list.
+// A node holds elements up to a limit of bytes or of elements (list-max-listpack-size, as it was
+// when the chain was made). Which elements share a node is what Redis would do with its quicklist:
+// then a chain comes down to one node, and back to a packed list, when Redis's does. Hence bytes
+// are those of a listpack (base/listpack-size.ts), a replaced element stays in its node however
+// long it is, and a node that is cut for an element joins its neighbours again where they fit.
+//
+// A node that is begun at an end gets its full size at once, so that pushes do not move it; when
+// the next node is begun it gives back what it has to spare. Rejected: nodes linked to each other.
+// That needs eight bytes more a node and a cache miss a node for LINDEX; inserting into the middle
+// of the directory moves a part of it, but twelve bytes of it stand for some eight kilobytes of
+// list. Rejected, too: nodes that end by the bytes they take here. That is six percent less memory
+// for elements of sixteen bytes, and another answer to OBJECT ENCODING.
 
 import { assert } from '../base/assert.js';
+import {
+  LISTPACK_HEAD_BYTES,
+  listpackIntegerBytes,
+  listpackStringBytes,
+} from '../base/listpack-size.js';
 import {
   allocate,
   type BlockRef,
@@ -34,10 +45,12 @@ import {
   checkPacked,
   copyPacked,
   createPacked,
+  encodedListpackBytes,
   Packed,
   packedAppend,
   packedBytes,
   packedCount,
+  packedElementBytes,
   packedInsertBefore,
   packedPrepend,
   packedRemove,
@@ -55,20 +68,22 @@ const enum Chain {
   First = 2,
   Mask = 3,
   Directory = 4,
-  Words = 5,
+  BytesMax = 5,
+  ElementsMax = 6,
+  Words = 7,
 }
 const enum Place {
   Node = 0,
   Elements = 1,
-  Words = 2,
+  Bytes = 2,
+  Words = 3,
 }
 
 const PLACES_MIN = 4;
-/** What a packed list has besides its elements, and its longest element besides its text. */
+/** What a packed list has besides its elements. */
 const LIST_OVERHEAD = 16;
-const SHORT_OVERHEAD = 1;
-const LONG_OVERHEAD = 9;
-const SHORT_BYTES_MAX = 239;
+/** What Redis allows for besides the text, when it looks whether an element fits a node. */
+const ELEMENT_ALLOWANCE = 8;
 /** A small node, its block's slack and its place: what a node costs besides its elements. */
 const NODE_OVERHEAD = 48;
 
@@ -80,6 +95,9 @@ const SMALLEST_KILOBYTES = 4;
 const LEVELS = 5;
 /** A node that is limited by elements still has a limit of bytes. */
 const SAFE_BYTES = 8 * KILOBYTE;
+/** A chain has no larger limit of elements than that of Redis's quicklists. */
+const CHAIN_LIMIT_MAX = 2 ** 15 - 1;
+const INT32_MAX = 2 ** 31 - 1;
 
 /** Bytes that a node may have; `limit` is list-max-listpack-size. */
 export function nodeBytesMax(limit: number): number {
@@ -90,33 +108,67 @@ export function nodeBytesMax(limit: number): number {
 
 /** Elements that a node may have. */
 export function nodeElementsMax(limit: number): number {
-  if (limit < 0) return Number.MAX_SAFE_INTEGER;
+  if (limit < 0) return INT32_MAX;
   return limit === 0 ? 1 : limit;
 }
 
-/** Bytes that a text takes in a node at the most. */
-function elementBytesMax(length: number): number {
-  return length + (length <= SHORT_BYTES_MAX ? SHORT_OVERHEAD : LONG_OVERHEAD);
+/** Bytes that the element would take in a listpack. */
+export function listpackElementBytes(element: Packed): number {
+  return element.isInteger
+    ? listpackIntegerBytes(element.low, element.high)
+    : listpackStringBytes(element.length);
 }
 
-/** May an element of so many bytes join the node? */
-function fits(slab: Slab, node: BlockRef, elements: number, bytes: number, limit: number): boolean {
-  if (packedBytes(slab, node) + bytes > nodeBytesMax(limit)) return false;
-  return limit < 0 || elements < nodeElementsMax(limit);
+const measured = new Packed();
+
+/** Bytes of the listpack that would hold the same elements. */
+export function listpackBytes(slab: Slab, node: BlockRef): number {
+  measured.open(slab, node);
+  return LISTPACK_HEAD_BYTES + (measured.first() ? runBytes(INT32_MAX) : 0);
 }
 
-/** Bytes to begin a node with whose first element takes `bytes`. */
-function newNodeRoom(bytes: number, limit: number): number {
-  const most = nodeBytesMax(limit) - LIST_OVERHEAD;
+/** Bytes in a listpack of `count` elements, or as many as there are, from `measured` on. */
+function runBytes(count: number): number {
+  let bytes = 0;
+  for (let left = count; left > 0; left--) {
+    bytes += listpackElementBytes(measured);
+    if (!measured.next()) return bytes;
+  }
+  return bytes;
+}
+
+/** May a text of `length` join the node of the directory's words at `place`? */
+function allows(slab: Slab, chain: ChainRef, place: number, length: number): boolean {
+  const { i32 } = slab;
+  const at = chain << 1;
+  return (
+    i32[place + Place.Bytes]! + length + ELEMENT_ALLOWANCE <= i32[at + Chain.BytesMax]! &&
+    i32[place + Place.Elements]! < i32[at + Chain.ElementsMax]!
+  );
+}
+
+/** Bytes to begin a node with whose first element is that text. */
+function newNodeRoom(
+  slab: Slab,
+  chain: ChainRef,
+  u8: Uint8Array,
+  start: number,
+  length: number,
+): number {
+  const at = chain << 1;
+  const bytes = packedElementBytes(u8, start, length);
+  const most = slab.i32[at + Chain.BytesMax]! - LIST_OVERHEAD;
   if (bytes > most) return bytes;
-  if (limit < 0) return most;
-  const wanted = bytes * nodeElementsMax(limit);
-  return wanted < most ? wanted : most;
+  // As many of the kind as it may have: elements of one list are of one size more often than not.
+  const byBytes = Math.ceil((most / encodedListpackBytes(length)) * bytes);
+  const byElements = slab.i32[at + Chain.ElementsMax]! * bytes;
+  // A limit of no elements is one of a single one.
+  return Math.max(bytes, Math.min(most, byBytes, byElements));
 }
 
 /**
  * Bytes that a change may allocate at the most that adds `addedCount` texts of `addedBytes` in all
- * to the chain, or to one that is about to be made (NONE).
+ * to the ends of the chain, or of one that is about to be made (NONE) with that limit.
  */
 export function chainReserve(
   slab: Slab,
@@ -127,7 +179,7 @@ export function chainReserve(
 ): number {
   // An eighth is what a block may have of slack, and the directory may double.
   let bytes = addedBytes + (addedBytes >>> 2) + NODE_OVERHEAD * addedCount;
-  const node = nodeBytesMax(limit);
+  const node = chain === NONE ? nodeBytesMax(limit) : slab.i32[(chain << 1) + Chain.BytesMax]!;
   if (node > SMALL_BYTES_MAX) bytes += 3 * node;
   if (chain !== NONE) {
     const directory = (slab.i32[(chain << 1) + Chain.Mask]! + 1) * Place.Words * 8;
@@ -136,9 +188,19 @@ export function chainReserve(
   return bytes;
 }
 
+/**
+ * What putting a text into the inside of a node, or in an element's place, may allocate besides:
+ * then a node is moved, cut in two or joined with others, and it may be longer than `bytesMax`.
+ */
+export function nodeChangeReserve(slab: Slab, node: BlockRef, bytesMax: number): number {
+  const used = packedBytes(slab, node);
+  // It moves to a larger block, and once more; up to four joins each have a block of a full node.
+  return used + bytesMax <= SMALL_BYTES_MAX ? 0 : Math.ceil(2.25 * used + 4.5 * bytesMax);
+}
+
 // ── The directory ────────────────────────────────────────────────────────────────────────────
 
-/** Word index of the directory's pair for the node in place `index`, counted from the first. */
+/** Word index of the directory's words for the node in place `index`, counted from the first. */
 function placeAt(slab: Slab, chain: ChainRef, index: number): number {
   const { i32 } = slab;
   const at = chain << 1;
@@ -154,6 +216,16 @@ export function chainNodes(slab: Slab, chain: ChainRef): number {
   return slab.i32[(chain << 1) + Chain.Nodes]!;
 }
 
+/** Bytes that a node of the chain may have, those of a listpack. */
+export function chainBytesMax(slab: Slab, chain: ChainRef): number {
+  return slab.i32[(chain << 1) + Chain.BytesMax]!;
+}
+
+/** Bytes of the listpack that would hold what the node in place `index` holds. */
+export function chainNodeBytes(slab: Slab, chain: ChainRef, index: number): number {
+  return slab.i32[placeAt(slab, chain, index) + Place.Bytes]!;
+}
+
 /** The node in place `index`. */
 export function chainNode(slab: Slab, chain: ChainRef, index: number): BlockRef {
   return slab.i32[placeAt(slab, chain, index) + Place.Node]! as BlockRef;
@@ -165,8 +237,8 @@ function allocateBlock(slab: Slab, bytes: number): BlockRef {
   return block;
 }
 
-/** A chain without elements. Memory was reserved. */
-export function createChain(slab: Slab): ChainRef {
+/** A chain without elements, whose nodes have that limit always. Memory was reserved. */
+export function createChain(slab: Slab, limit: number): ChainRef {
   const { i32 } = slab;
   const chain = allocateBlock(slab, Chain.Words * 4) as number as ChainRef;
   const at = chain << 1;
@@ -175,13 +247,17 @@ export function createChain(slab: Slab): ChainRef {
   i32[at + Chain.First] = 0;
   i32[at + Chain.Mask] = PLACES_MIN - 1;
   i32[at + Chain.Directory] = allocateBlock(slab, PLACES_MIN * Place.Words * 4);
+  i32[at + Chain.BytesMax] = nodeBytesMax(limit);
+  i32[at + Chain.ElementsMax] = limit < 0 ? INT32_MAX : Math.min(limit, CHAIN_LIMIT_MAX);
   return chain;
 }
 
-/** Makes a packed list the last node of the chain, whose it is from now on. Memory was reserved. */
-export function adoptNode(slab: Slab, chain: ChainRef, node: BlockRef): void {
-  const nodes = chainNodes(slab, chain);
-  insertPlace(slab, chain, nodes, node);
+/**
+ * Makes a packed list the last node of the chain, whose it is from now on; `bytes` are those of its
+ * listpack. Memory was reserved.
+ */
+export function adoptNode(slab: Slab, chain: ChainRef, node: BlockRef, bytes: number): void {
+  insertPlace(slab, chain, chainNodes(slab, chain), node, bytes);
 }
 
 /** Takes the only node out of a chain, which is freed. */
@@ -198,7 +274,13 @@ function releaseHead(slab: Slab, chain: ChainRef): void {
 }
 
 /** Puts `node` into place `index`; what stands there and behind goes one further. */
-function insertPlace(slab: Slab, chain: ChainRef, index: number, node: BlockRef): void {
+function insertPlace(
+  slab: Slab,
+  chain: ChainRef,
+  index: number,
+  node: BlockRef,
+  bytes: number,
+): void {
   const { i32 } = slab;
   const at = chain << 1;
   const nodes = i32[at + Chain.Nodes]!;
@@ -214,6 +296,7 @@ function insertPlace(slab: Slab, chain: ChainRef, index: number, node: BlockRef)
   const place = placeAt(slab, chain, index);
   i32[place + Place.Node] = node;
   i32[place + Place.Elements] = elements;
+  i32[place + Place.Bytes] = bytes;
   i32[at + Chain.Nodes] = nodes + 1;
   i32[at + Chain.Elements] = i32[at + Chain.Elements]! + elements;
 }
@@ -243,6 +326,7 @@ function copyPlace(slab: Slab, chain: ChainRef, from: number, to: number): void 
   const target = placeAt(slab, chain, to);
   i32[target + Place.Node] = i32[source + Place.Node]!;
   i32[target + Place.Elements] = i32[source + Place.Elements]!;
+  i32[target + Place.Bytes] = i32[source + Place.Bytes]!;
 }
 
 function resizeDirectory(slab: Slab, chain: ChainRef, places: number): void {
@@ -266,6 +350,7 @@ function moveDirectory(slab: Slab, chain: ChainRef, places: number, directory: B
     const to = (directory << 1) + index * Place.Words;
     i32[to + Place.Node] = i32[from + Place.Node]!;
     i32[to + Place.Elements] = i32[from + Place.Elements]!;
+    i32[to + Place.Bytes] = i32[from + Place.Bytes]!;
   }
   release(slab, i32[at + Chain.Directory]! as BlockRef);
   i32[at + Chain.First] = 0;
@@ -273,17 +358,19 @@ function moveDirectory(slab: Slab, chain: ChainRef, places: number, directory: B
   i32[at + Chain.Directory] = directory;
 }
 
-/** Writes the node back that a change of it has returned, and how many elements came or went. */
+/** Writes the node back that a change of it has returned, and what came or, negative, went. */
 function settleNode(
   slab: Slab,
   chain: ChainRef,
   index: number,
   node: BlockRef,
   added: number,
+  addedBytes: number,
 ): void {
   const { i32 } = slab;
   const place = placeAt(slab, chain, index);
   i32[place + Place.Node] = node;
+  i32[place + Place.Bytes] = i32[place + Place.Bytes]! + addedBytes;
   i32[place + Place.Elements] = i32[place + Place.Elements]! + added;
   i32[(chain << 1) + Chain.Elements] = i32[(chain << 1) + Chain.Elements]! + added;
 }
@@ -308,28 +395,25 @@ export function chainPush(
   u8: Uint8Array,
   start: number,
   length: number,
-  limit: number,
 ): void {
   const { i32 } = slab;
   const at = chain << 1;
   const nodes = i32[at + Chain.Nodes]!;
   const index = isHead ? 0 : nodes - 1;
-  const bytes = elementBytesMax(length);
   let place = placeAt(slab, chain, index);
-  if (
-    nodes === 0 ||
-    !fits(slab, i32[place + Place.Node]! as BlockRef, i32[place + Place.Elements]!, bytes, limit)
-  ) {
+  if (nodes === 0 || !allows(slab, chain, place, length)) {
     if (nodes !== 0) seal(slab, chain, index);
-    const node = createPacked(slab, newNodeRoom(bytes, limit));
-    insertPlace(slab, chain, isHead ? 0 : nodes, node);
-    place = placeAt(slab, chain, isHead ? 0 : nodes);
+    const begun = isHead ? 0 : nodes;
+    const node = createPacked(slab, newNodeRoom(slab, chain, u8, start, length));
+    insertPlace(slab, chain, begun, node, LISTPACK_HEAD_BYTES);
+    place = placeAt(slab, chain, begun);
   }
   const node = i32[place + Place.Node]! as BlockRef;
   i32[place + Place.Node] = isHead
     ? packedPrepend(slab, node, u8, start, length)
     : packedAppend(slab, node, u8, start, length);
   i32[place + Place.Elements] = i32[place + Place.Elements]! + 1;
+  i32[place + Place.Bytes] = i32[place + Place.Bytes]! + encodedListpackBytes(length);
   i32[at + Chain.Elements] = i32[at + Chain.Elements]! + 1;
 }
 
@@ -415,31 +499,33 @@ export function chainInsert(
   u8: Uint8Array,
   start: number,
   length: number,
-  limit: number,
 ): void {
   const { slab, chain, place, element } = cursor;
-  const bytes = elementBytesMax(length);
-  if (isBehind) element.next();
-  const elements = slab.i32[placeAt(slab, chain, place) + Place.Elements]!;
-  if (fits(slab, element.ref, elements, bytes, limit)) {
-    settleNode(slab, chain, place, packedInsertBefore(slab, element, u8, start, length), 1);
+  const isFirst = !isBehind && isFirstElement(element);
+  const isLast = isBehind && !element.next();
+  if (allows(slab, chain, placeAt(slab, chain, place), length)) {
+    const node = packedInsertBefore(slab, element, u8, start, length);
+    settleNode(slab, chain, place, node, 1, encodedListpackBytes(length));
     return;
   }
   // The node is full. At its edges the text goes to the neighbour, or to a node of its own between
-  // both; inside, the node is cut in two there.
-  const isFirst = !isBehind && isFirstElement(element);
-  const isLast = isBehind && element.token === 0;
-  if (isFirst && pushInto(slab, chain, place - 1, false, u8, start, length, limit)) return;
-  if (isLast && pushInto(slab, chain, place + 1, true, u8, start, length, limit)) return;
-  if (!isFirst && !isLast) {
-    const second = packedSplit(slab, element);
-    settleNode(slab, chain, place, element.ref, -packedCount(slab, second));
-    insertPlace(slab, chain, place + 1, second);
-    seal(slab, chain, place);
-    if (pushInto(slab, chain, place, false, u8, start, length, limit)) return;
+  // both; inside, the node is cut in two, and the text joins the part that is cut off.
+  if (isFirst || isLast) {
+    const beside = isFirst ? place - 1 : place + 1;
+    const isThere = beside >= 0 && beside < chainNodes(slab, chain);
+    if (isThere && allows(slab, chain, placeAt(slab, chain, beside), length)) {
+      pushInto(slab, chain, beside, isLast, u8, start, length);
+      return;
+    }
+    const between = isFirst ? place : place + 1;
+    const node = createPacked(slab, packedElementBytes(u8, start, length));
+    insertPlace(slab, chain, between, node, LISTPACK_HEAD_BYTES);
+    pushInto(slab, chain, between, true, u8, start, length);
+    return;
   }
-  const node = packedAppend(slab, createPacked(slab, bytes), u8, start, length);
-  insertPlace(slab, chain, isFirst ? place : place + 1, node);
+  cut(slab, chain, place, element);
+  pushInto(slab, chain, isBehind ? place + 1 : place, isBehind, u8, start, length);
+  joinAround(slab, chain, isBehind ? place : place + 1);
 }
 
 const sought = new Packed();
@@ -448,7 +534,18 @@ function isFirstElement(element: Packed): boolean {
   return sought.open(element.slab, element.ref).first() && sought.at === element.at;
 }
 
-/** Puts a text to one end of the node in `place`, if there is one and it has room. */
+/** Cuts the node in `place` in two before the element. */
+function cut(slab: Slab, chain: ChainRef, place: number, element: Packed): void {
+  const second = packedSplit(slab, element);
+  const bytes = listpackBytes(slab, second);
+  const { ref } = element;
+  const goneBytes = bytes - LISTPACK_HEAD_BYTES;
+  settleNode(slab, chain, place, ref, -packedCount(slab, second), -goneBytes);
+  insertPlace(slab, chain, place + 1, second, bytes);
+  seal(slab, chain, place);
+}
+
+/** Puts a text to one end of the node in `place`. */
 function pushInto(
   slab: Slab,
   chain: ChainRef,
@@ -457,17 +554,52 @@ function pushInto(
   u8: Uint8Array,
   start: number,
   length: number,
-  limit: number,
-): boolean {
-  if (place < 0 || place >= chainNodes(slab, chain)) return false;
-  const at = placeAt(slab, chain, place);
-  const node = slab.i32[at + Place.Node]! as BlockRef;
-  const elements = slab.i32[at + Place.Elements]!;
-  if (!fits(slab, node, elements, elementBytesMax(length), limit)) return false;
+): void {
+  const node = chainNode(slab, chain, place);
   const grown = isHead
     ? packedPrepend(slab, node, u8, start, length)
     : packedAppend(slab, node, u8, start, length);
-  settleNode(slab, chain, place, grown, 1);
+  settleNode(slab, chain, place, grown, 1, encodedListpackBytes(length));
+}
+
+/**
+ * Joins nodes that fit together about the one in place `center`: the two before it, the two behind
+ * it, then itself with its neighbours.
+ */
+function joinAround(slab: Slab, chain: ChainRef, center: number): void {
+  let place = center;
+  if (join(slab, chain, place - 2)) place--;
+  join(slab, chain, place + 1);
+  if (join(slab, chain, place - 1)) place--;
+  join(slab, chain, place);
+}
+
+const textScratch = new Uint8Array(new ArrayBuffer(32));
+
+/** Makes the nodes in place `index` and behind it one, where they are and may be one. */
+function join(slab: Slab, chain: ChainRef, index: number): boolean {
+  const { i32 } = slab;
+  if (index < 0 || index + 1 >= chainNodes(slab, chain)) return false;
+  const at = chain << 1;
+  const first = placeAt(slab, chain, index);
+  const second = placeAt(slab, chain, index + 1);
+  const bytes = i32[first + Place.Bytes]! + i32[second + Place.Bytes]! - LISTPACK_HEAD_BYTES;
+  const elements = i32[first + Place.Elements]! + i32[second + Place.Elements]!;
+  if (bytes > i32[at + Chain.BytesMax]! || elements > i32[at + Chain.ElementsMax]!) return false;
+  const source = i32[second + Place.Node]! as BlockRef;
+  let node = i32[first + Place.Node]! as BlockRef;
+  measured.open(slab, source);
+  for (let isThere = measured.first(); isThere; isThere = measured.next()) {
+    if (measured.isInteger) {
+      node = packedAppend(slab, node, textScratch, 0, measured.writeText(textScratch, 0));
+    } else {
+      node = packedAppend(slab, node, slab.u8, measured.at, measured.length);
+    }
+  }
+  removePlace(slab, chain, index + 1);
+  const place = placeAt(slab, chain, index);
+  const added = elements - i32[place + Place.Elements]!;
+  settleNode(slab, chain, index, node, added, bytes - i32[place + Place.Bytes]!);
   return true;
 }
 
@@ -477,37 +609,11 @@ export function chainReplace(
   u8: Uint8Array,
   start: number,
   length: number,
-  limit: number,
 ): void {
   const { slab, chain, place, element } = cursor;
-  const elements = slab.i32[placeAt(slab, chain, place) + Place.Elements]!;
-  const bytes = elementBytesMax(length) - (element.behind - element.before);
-  const isRoomy = packedBytes(slab, element.ref) + bytes <= nodeBytesMax(limit);
-  if (elements === 1 || bytes <= 0 || isRoomy) {
-    settleNode(slab, chain, place, packedReplace(slab, element, u8, start, length), 0);
-    return;
-  }
-  // Too long for this node: the text comes first, then the element goes, which now stands at the
-  // head of its node or of what was cut off from it.
-  const index = indexOf(cursor);
-  chainInsert(cursor, false, u8, start, length, limit);
-  cursor.seek(index + 1);
-  chainDelete(cursor);
-}
-
-/** Which element of the chain the cursor stands on, from 0. */
-function indexOf(cursor: ChainCursor): number {
-  const { slab, chain, place, element } = cursor;
-  let index = 0;
-  for (let before = 0; before < place; before++) {
-    index += slab.i32[placeAt(slab, chain, before) + Place.Elements]!;
-  }
-  sought.open(slab, element.ref).first();
-  while (sought.before !== element.before) {
-    sought.next();
-    index++;
-  }
-  return index;
+  const oldBytes = listpackElementBytes(element);
+  const node = packedReplace(slab, element, u8, start, length);
+  settleNode(slab, chain, place, node, 0, encodedListpackBytes(length) - oldBytes);
 }
 
 /** Takes the cursor's element out; the cursor then stands on the one behind it, or on none. */
@@ -522,7 +628,8 @@ export function chainDelete(cursor: ChainCursor): boolean {
     element.token = 0;
     return false;
   }
-  settleNode(slab, chain, place, packedRemove(slab, element, 1), -1);
+  const bytes = listpackElementBytes(element);
+  settleNode(slab, chain, place, packedRemove(slab, element, 1), -1, -bytes);
   if (element.token !== 0) return true;
   return cursor.place + 1 < chainNodes(slab, chain) && cursorToNode(cursor, place + 1);
 }
@@ -542,11 +649,7 @@ export function chainRemoveRange(slab: Slab, chain: ChainRef, index: number, cou
   let { place } = ranged;
   let left = count;
   if (!isFirstElement(element)) {
-    const before = packedCount(slab, element.ref);
-    const node = packedRemove(slab, element, left);
-    const removed = before - packedCount(slab, node);
-    settleNode(slab, chain, place, node, -removed);
-    left -= removed;
+    left -= removeRun(slab, chain, place, element, left);
     place++;
   }
   while (left > 0) {
@@ -557,9 +660,25 @@ export function chainRemoveRange(slab: Slab, chain: ChainRef, index: number, cou
       continue;
     }
     element.open(slab, chainNode(slab, chain, place)).first();
-    settleNode(slab, chain, place, packedRemove(slab, element, left), -left);
-    left = 0;
+    left -= removeRun(slab, chain, place, element, left);
   }
+}
+
+/** Takes up to `count` elements out of one node, but not all; returns how many. */
+function removeRun(
+  slab: Slab,
+  chain: ChainRef,
+  place: number,
+  element: Packed,
+  count: number,
+): number {
+  measured.open(slab, element.ref).stand(element.before, element.token);
+  const bytes = runBytes(count);
+  const before = slab.i32[placeAt(slab, chain, place) + Place.Elements]!;
+  const node = packedRemove(slab, element, count);
+  const removed = before - packedCount(slab, node);
+  settleNode(slab, chain, place, node, -removed, -bytes);
+  return removed;
 }
 
 // ── The chain as a whole ─────────────────────────────────────────────────────────────────────
@@ -589,10 +708,15 @@ export function chainCopyReserve(slab: Slab, chain: ChainRef): number {
 
 /** A copy in `target`, which may be the same slab. Memory was reserved. */
 export function copyChain(source: Slab, chain: ChainRef, target: Slab): ChainRef {
-  const copy = createChain(target);
+  const copy = createChain(target, 0);
+  const from = chain << 1;
+  const to = copy << 1;
+  target.i32[to + Chain.BytesMax] = source.i32[from + Chain.BytesMax]!;
+  target.i32[to + Chain.ElementsMax] = source.i32[from + Chain.ElementsMax]!;
   const nodes = chainNodes(source, chain);
   for (let index = 0; index < nodes; index++) {
-    adoptNode(target, copy, copyPacked(source, chainNode(source, chain, index), target));
+    const node = copyPacked(source, chainNode(source, chain, index), target);
+    adoptNode(target, copy, node, chainNodeBytes(source, chain, index));
   }
   return copy;
 }
@@ -606,6 +730,22 @@ export function chainHeldBytes(slab: Slab, chain: ChainRef): number {
     bytes += capacityOf(slab, chainNode(slab, chain, index));
   }
   return bytes;
+}
+
+/** What DEBUG OBJECT tells of a chain, in Redis's words for its quicklists. */
+export function describeChain(slab: Slab, chain: ChainRef): string {
+  const { i32 } = slab;
+  const at = chain << 1;
+  const nodes = chainNodes(slab, chain);
+  const elementsMax = i32[at + Chain.ElementsMax]!;
+  const level = Math.log2(i32[at + Chain.BytesMax]! / (SMALLEST_KILOBYTES * KILOBYTE)) + 1;
+  let bytes = 0;
+  for (let index = 0; index < nodes; index++) bytes += chainNodeBytes(slab, chain, index);
+  return (
+    `ql_nodes:${nodes} ql_avg_node:${(chainCount(slab, chain) / nodes).toFixed(2)} ` +
+    `ql_listpack_max:${elementsMax === INT32_MAX ? -level : elementsMax} ` +
+    `ql_compressed:0 ql_uncompressed_size:${bytes}`
+  );
 }
 
 /** Asserts what must hold of a chain and of its nodes. */
@@ -626,6 +766,8 @@ export function checkChain(slab: Slab, chain: ChainRef): void {
     const elements = packedCount(slab, node);
     assert(elements > 0, 'no node of a chain is empty');
     assert(elements === i32[place + Place.Elements], 'the directory counts what a node holds');
+    const bytes = listpackBytes(slab, node);
+    assert(bytes === i32[place + Place.Bytes], 'the directory measures what a node holds');
     count += elements;
   }
   assert(count === chainCount(slab, chain), 'a chain counts what its nodes hold');

@@ -190,6 +190,52 @@ export function integersHas(slab: Slab, ref: BlockRef, low: number, high: number
 }
 
 /**
+ * The first index from `from` on whose integer is not below (low, high); the count when all are. It
+ * is sought near `from` first: who asks for ascending integers takes a few steps for each.
+ */
+export function integersSeek(
+  slab: Slab,
+  ref: BlockRef,
+  from: number,
+  low: number,
+  high: number,
+): number {
+  const sizes = slab.i32[(ref << 1) + Head.Sizes]!;
+  const at = (ref << 1) + Head.Words;
+  const count = sizes >>> COUNT_SHIFT;
+  const width = sizes & WIDTH_MASK;
+  let first = from;
+  let end = from;
+  for (let step = 1; end < count; step *= 2) {
+    readAt(slab, at, width, end);
+    if (compareInt64(integer.low, integer.high, low, high) >= 0) break;
+    first = end + 1;
+    end += step;
+  }
+  if (end > count) end = count;
+  while (first < end) {
+    const middle = (first + end) >>> 1;
+    readAt(slab, at, width, middle);
+    if (compareInt64(integer.low, integer.high, low, high) < 0) first = middle + 1;
+    else end = middle;
+  }
+  return first;
+}
+
+/** Is (low, high) the integer at `index`, which may be the count? */
+export function integersIsAt(
+  slab: Slab,
+  ref: BlockRef,
+  index: number,
+  low: number,
+  high: number,
+): boolean {
+  if (index >= integersCount(slab, ref)) return false;
+  integersAt(slab, ref, index);
+  return integer.low === low && integer.high === high;
+}
+
+/**
  * Adds (low, high). Returns NONE when it was there already, else the set's ref from now on. Memory
  * was reserved.
  */

@@ -14,6 +14,7 @@ import { assert } from '../base/assert.js';
 import { compareBytes, copyBytes, equalBytes } from '../base/bytes.js';
 import { hashBytes } from '../base/hash.js';
 import { allocate, type BlockRef, capacityOf, release } from '../slab/alloc.js';
+import { equalBlocks } from '../slab/equal.js';
 import { NONE, type Ref, type Slab } from '../slab/slab.js';
 
 export type MemberRef = Ref<'sorted set member'>;
@@ -123,6 +124,14 @@ export function nameStart(member: MemberRef): number {
 
 export function nameBytes(slab: Slab, member: MemberRef): number {
   return slab.i32[(member << 1) + Member.Length]!;
+}
+
+/** Have two members of two sorted sets the same name? Their blocks are alike from the length on. */
+export function areNamesakes(slab: Slab, ref: number, other: Slab, otherRef: number): boolean {
+  const at = (ref << 1) + Member.Length;
+  const otherAt = (otherRef << 1) + Member.Length;
+  const bytes = (Member.Name - Member.Length) * 4 + slab.i32[at]!;
+  return equalBlocks(slab, at, other, otherAt, bytes);
 }
 
 /** Is the member's name u8[start, start + length)? For the table. */

@@ -31,6 +31,7 @@ import {
 } from '../base/ascii.js';
 import { assert } from '../base/assert.js';
 import { copyBytes, equalBytes, moveBytes } from '../base/bytes.js';
+import { listpackIntegerBytes, listpackStringBytes } from '../base/listpack-size.js';
 import { allocate, type BlockRef, capacityOf, release, reserve } from '../slab/alloc.js';
 import { NONE, Slab } from '../slab/slab.js';
 
@@ -236,6 +237,13 @@ export function packedReserve(
 export function packedElementBytes(u8: Uint8Array, start: number, length: number): number {
   encode(u8, start, length);
   return codeBytes + 1;
+}
+
+/** Bytes that the text which was written or asked for last, of `length`, takes in a listpack. */
+export function encodedListpackBytes(length: number): number {
+  return codeToken <= INTEGER_TOKEN || codeToken >= MEDIUM_TOKEN
+    ? listpackStringBytes(length)
+    : listpackIntegerBytes(codeLow, codeHigh);
 }
 
 /** Gives the list's block back. */
@@ -610,10 +618,7 @@ export function packedPrepend(
   return insert(slab, ref, before, 0, slab.u8[before]!, u8, start, length);
 }
 
-/**
- * Puts the text before the cursor's element, or behind the last when it stands on none. The cursor
- * then stands on the new element.
- */
+/** Puts the text before the cursor's element, or behind the last; the cursor stands on it then. */
 export function packedInsertBefore(
   slab: Slab,
   cursor: Packed,
@@ -718,10 +723,7 @@ export function packedSplit(slab: Slab, cursor: Packed): BlockRef {
   return second;
 }
 
-/**
- * Looks at every `stride`-th element, from the first on, for one of this text; the cursor then
- * stands on it.
- */
+/** Looks at every `stride`-th element, from the first on, for this text; the cursor goes there. */
 export function packedFind(
   slab: Slab,
   ref: BlockRef,
@@ -746,7 +748,9 @@ export function packedFind(
     if (--skip === 0) {
       skip = stride;
       if (token === wanted && (edge === 0 || readLength(list, at + 1, token) === length)) {
-        if (equalBytes(list, at + 1 + edge, source, from, bytes)) {
+        // The last byte first: names that are numbered differ there.
+        const isLike = bytes === 0 || list[at + edge + bytes] === source[from + bytes - 1];
+        if (isLike && equalBytes(list, at + 1 + edge, source, from, bytes)) {
           cursor.open(slab, ref);
           return cursor.stand(at, token);
         }

@@ -22,6 +22,8 @@ export class TableWalk {
   private bucket = 0;
   private at = 0;
   private slot = 0;
+  /** So that the reads of touch are not optimised away. */
+  private touched = 0;
 
   open(slab: Slab, rootAt: number): void {
     this.slab = slab;
@@ -44,7 +46,19 @@ export class TableWalk {
       if (link !== NONE) this.at = link << 1;
       else if (!this.nextBucket(i32)) return NONE;
       this.slot = 0;
+      this.touch(i32);
     }
+  }
+
+  /**
+   * Reads a word of what the bucket refers to: these reads do not wait for each other, where those
+   * of whoever looks at one ref after the other do.
+   */
+  private touch(i32: Int32Array): void {
+    const { at } = this;
+    let words = this.touched;
+    for (let slot = 0; slot < SLOTS; slot++) words ^= i32[i32[at + Bucket.Refs + slot]! << 1]!;
+    this.touched = words;
   }
 
   private nextBucket(i32: Int32Array): boolean {

@@ -279,21 +279,60 @@ function releaseNode(slab: Slab, rootAt: number, node: number): void {
 /** Adds a member, which is not there yet. Memory for a few nodes was reserved. */
 export function treeInsert(slab: Slab, rootAt: number, member: MemberRef): void {
   const { i32 } = slab;
+  if (i32[rootAt + TreeRoot.Top] === NONE) createTop(slab, rootAt);
   orderOfMember(slab, member);
   const { high, low } = scoreOrder;
-  i32[rootAt + TreeRoot.Count] = i32[rootAt + TreeRoot.Count]! + 1;
-  if (i32[rootAt + TreeRoot.Top] === NONE) {
-    const leaf = createNode(slab, rootAt);
-    i32[leaf + Leaf.Count] = 0;
-    i32[leaf + Leaf.Next] = NONE;
-    i32[leaf + Leaf.Previous] = NONE;
-    i32[rootAt + TreeRoot.Top] = leaf >> 1;
-    i32[rootAt + TreeRoot.Height] = 0;
-    insertInLeaf(slab, leaf, 0, high, low, member);
-    return;
-  }
   const start = nameStart(member);
   const level = descend(slab, rootAt, high, low, slab.u8, start, nameBytes(slab, member));
+  insertAtPath(slab, rootAt, level, high, low, member);
+}
+
+/** As treeInsert, for a member that comes after all others: nothing is compared. */
+export function treeAppend(slab: Slab, rootAt: number, member: MemberRef): void {
+  const { i32 } = slab;
+  if (i32[rootAt + TreeRoot.Top] === NONE) createTop(slab, rootAt);
+  orderOfMember(slab, member);
+  const { high, low } = scoreOrder;
+  insertAtPath(slab, rootAt, descendToEnd(slab, rootAt), high, low, member);
+}
+
+/** The way to behind the last member. Returns the level of the leaf. */
+function descendToEnd(slab: Slab, rootAt: number): number {
+  const { i32 } = slab;
+  const height = i32[rootAt + TreeRoot.Height]!;
+  let node = i32[rootAt + TreeRoot.Top]! << 1;
+  for (let level = 0; level < height; level++) {
+    const place = i32[node + Inner.Count]! - 1;
+    pathNodes[level] = node;
+    pathPlaces[level] = place;
+    node = i32[node + Inner.Children + place]! << 1;
+  }
+  pathNodes[height] = node;
+  pathPlaces[height] = i32[node + Leaf.Count]!;
+  return height;
+}
+
+/** The top of an empty tree: an empty leaf. */
+function createTop(slab: Slab, rootAt: number): void {
+  const { i32 } = slab;
+  const leaf = createNode(slab, rootAt);
+  i32[leaf + Leaf.Count] = 0;
+  i32[leaf + Leaf.Next] = NONE;
+  i32[leaf + Leaf.Previous] = NONE;
+  i32[rootAt + TreeRoot.Top] = leaf >> 1;
+  i32[rootAt + TreeRoot.Height] = 0;
+}
+
+function insertAtPath(
+  slab: Slab,
+  rootAt: number,
+  level: number,
+  high: number,
+  low: number,
+  member: MemberRef,
+): void {
+  const { i32 } = slab;
+  i32[rootAt + TreeRoot.Count] = i32[rootAt + TreeRoot.Count]! + 1;
   changeSizes(slab, level, 1);
   const leaf = pathNodes[level]!;
   const place = pathPlaces[level]!;

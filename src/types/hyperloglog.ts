@@ -114,6 +114,67 @@ function writeDense(u8: Uint8Array, start: number, index: number, rank: number):
   u8[next] = (u8[next]! & ~(REGISTER_MASK >> (8 - shift))) | (rank >> (8 - shift));
 }
 
+// ── Registers of several HyperLogLogs ────────────────────────────────────────────────────────
+
+const REGISTERS_PER_WORD = 4;
+const REGISTER_WORDS = REGISTERS / REGISTERS_PER_WORD;
+/** Bytes of four dense registers. */
+const FOUR_BYTES = (REGISTERS_PER_WORD * REGISTER_BITS) / 8;
+/** The highest bit of each byte, which no register has. */
+const HIGH_BITS = 0x80808080 | 0;
+
+/**
+ * All registers of what several HyperLogLogs are together, a byte each and four to a word, the
+ * first in the lowest byte: a word is compared at once, where a byte each took 75 µs a HyperLogLog.
+ */
+export class Registers {
+  readonly words = new Int32Array(REGISTER_WORDS);
+
+  clear(): void {
+    this.words.fill(0);
+  }
+
+  at(register: number): number {
+    return (this.words[register >> 2]! >>> ((register & 3) << 3)) & 0xff;
+  }
+
+  raise(register: number, rank: number): void {
+    const shift = (register & 3) << 3;
+    const word = this.words[register >> 2]!;
+    if (((word >>> shift) & 0xff) >= rank) return;
+    this.words[register >> 2] = (word & ~(0xff << shift)) | (rank << shift);
+  }
+}
+
+/** Four dense registers, which begin at byte `at`, as a word of Registers. */
+function fourAt(u8: Uint8Array, at: number): number {
+  const second = at + 1;
+  const third = at + 2;
+  const bits = u8[at]! | (u8[second]! << 8) | (u8[third]! << 16);
+  return (bits & 0x3f) | ((bits & 0xfc0) << 2) | ((bits & 0x3f000) << 4) | ((bits & 0xfc0000) << 6);
+}
+
+/** The higher byte of each pair; all are below 128. */
+function higherOfEach(one: number, other: number): number {
+  // The highest bit of a byte stays where that of `other` is not greater: nothing is borrowed.
+  const isOne = (((one | HIGH_BITS) - other) & HIGH_BITS) >>> 7;
+  const mask = (isOne << 8) - isOne;
+  return (one & mask) | (other & ~mask);
+}
+
+/** Raises all registers of a dense HyperLogLog in u8, from 0 on, to `words`. */
+function raiseAll(u8: Uint8Array, words: Int32Array): void {
+  let at: number = Head.Bytes;
+  for (let index = 0; index < REGISTER_WORDS; index++, at += FOUR_BYTES) {
+    const four = higherOfEach(words[index]!, fourAt(u8, at));
+    u8[at] = (four & 0x3f) | ((four >> 2) & 0xc0);
+    const second = at + 1;
+    const third = at + 2;
+    u8[second] = ((four >> 10) & 0x0f) | ((four >> 12) & 0xf0);
+    u8[third] = ((four >> 20) & 0x03) | ((four >> 22) & 0xfc);
+  }
+}
+
 // ── Sparse runs ──────────────────────────────────────────────────────────────────────────────
 
 const enum Opcode {
@@ -228,12 +289,21 @@ export class Sketch {
     return this.raise(place.register, place.rank);
   }
 
-  /** Adds all that `registers`, a byte each, stands for. Not for a corrupt sketch. */
-  addRegisters(registers: Uint8Array): void {
+  /** Adds all that `registers` stands for. Not for a corrupt sketch. */
+  addRegisters(registers: Registers): void {
+    const { words } = registers;
+    if (this.isDense) {
+      raiseAll(this.u8, words);
+      return;
+    }
     this.rewind();
-    for (let register = 0; register < REGISTERS; register++) {
-      const rank = registers[register]!;
-      if (rank !== 0) this.raise(register, rank);
+    for (let index = 0; index < REGISTER_WORDS; index++) {
+      if (words[index] === 0) continue;
+      const first = index * REGISTERS_PER_WORD;
+      for (let register = first; register < first + REGISTERS_PER_WORD; register++) {
+        const rank = registers.at(register);
+        if (rank !== 0) this.raise(register, rank);
+      }
     }
   }
 
@@ -377,8 +447,31 @@ export class Sketch {
 /** A cardinality as an int64: what countAll and readCached have found. */
 export const cardinality = { low: 0, high: 0 };
 
+const VALUES = 2 ** REGISTER_BITS;
 /** How many registers have each value; six bits of a register may hold what no rank is. */
-const histogram = new Int32Array(2 ** REGISTER_BITS);
+const histogram = new Int32Array(VALUES);
+/** The same for the first of four registers, the second …: equal neighbours need not wait. */
+const histograms = new Int32Array(VALUES * REGISTERS_PER_WORD);
+
+function countFour(four: number): void {
+  const first = four & 0xff;
+  const second = VALUES + ((four >> 8) & 0xff);
+  const third = 2 * VALUES + ((four >> 16) & 0xff);
+  const fourth = 3 * VALUES + (four >>> 24);
+  histograms[first] = histograms[first]! + 1;
+  histograms[second] = histograms[second]! + 1;
+  histograms[third] = histograms[third]! + 1;
+  histograms[fourth] = histograms[fourth]! + 1;
+}
+
+/** Adds what countFour has counted to `histogram`. */
+function sumHistograms(): void {
+  for (let index = 0; index < histograms.length; index++) {
+    const value = index & REGISTER_MASK;
+    histogram[value] = histogram[value]! + histograms[index]!;
+  }
+  histograms.fill(0);
+}
 
 /** Sets `cardinality` from the head of a HyperLogLog; false if it is out of date. */
 export function readCached(u8: Uint8Array, start: number): boolean {
@@ -413,10 +506,11 @@ export function forgetCached(u8: Uint8Array, start: number): void {
 export function countAll(u8: Uint8Array, start: number, length: number): boolean {
   histogram.fill(0);
   if (isDense(u8, start)) {
-    for (let register = 0; register < REGISTERS; register++) {
-      const value = denseRegister(u8, start, register);
-      histogram[value] = histogram[value]! + 1;
+    let at = start + Head.Bytes;
+    for (let index = 0; index < REGISTER_WORDS; index++, at += FOUR_BYTES) {
+      countFour(fourAt(u8, at));
     }
+    sumHistograms();
   } else {
     let registers = 0;
     const end = start + length;
@@ -432,31 +526,33 @@ export function countAll(u8: Uint8Array, start: number, length: number): boolean
   return true;
 }
 
-/** Counts what `registers`, a byte each, stand for, in `cardinality`. */
-export function countRegisters(registers: Uint8Array): void {
+/** Counts what `registers` stand for, in `cardinality`. */
+export function countRegisters(registers: Registers): void {
+  const { words } = registers;
   histogram.fill(0);
-  for (let register = 0; register < REGISTERS; register++) {
-    const value = registers[register]!;
-    histogram[value] = histogram[value]! + 1;
+  let zeros = 0;
+  for (let index = 0; index < REGISTER_WORDS; index++) {
+    const four = words[index]!;
+    if (four === 0) zeros += REGISTERS_PER_WORD;
+    else countFour(four);
   }
+  sumHistograms();
+  histogram[0] = histogram[0]! + zeros;
   estimate();
 }
 
-/** Raises each of `registers`, a byte each, to that of a HyperLogLog; false if it is corrupt. */
+/** Raises each of `registers` to that of a HyperLogLog; false if it is corrupt. */
 export function mergeInto(
-  registers: Uint8Array,
+  registers: Registers,
   u8: Uint8Array,
   start: number,
   length: number,
 ): boolean {
-  let register = 0;
   if (isDense(u8, start)) {
-    for (; register < REGISTERS; register++) {
-      const value = denseRegister(u8, start, register);
-      if (value > registers[register]!) registers[register] = value;
-    }
+    mergeDense(registers.words, u8, start);
     return true;
   }
+  let register = 0;
   const end = start + length;
   for (let at = start + Head.Bytes; at < end; at += isWide(u8, at) ? 2 : 1) {
     const next = register + runLength(u8, at, end);
@@ -464,13 +560,18 @@ export function mergeInto(
       // What follows all registers does not make a string corrupt.
       if (next > REGISTERS) break;
       const rank = rankOf(u8, at);
-      for (; register < next; register++) {
-        if (rank > registers[register]!) registers[register] = rank;
-      }
+      for (; register < next; register++) registers.raise(register, rank);
     }
     register = next;
   }
   return register === REGISTERS;
+}
+
+function mergeDense(words: Int32Array, u8: Uint8Array, start: number): void {
+  let at = start + Head.Bytes;
+  for (let index = 0; index < REGISTER_WORDS; index++, at += FOUR_BYTES) {
+    words[index] = higherOfEach(words[index]!, fourAt(u8, at));
+  }
 }
 
 /** 0.5 / ln 2. */

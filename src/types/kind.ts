@@ -12,6 +12,7 @@ export const enum Type {
   SortedSet = 3,
   Hash = 4,
   Stream = 6,
+  Array = 7,
   /** For finding a key whatever its type. */
   Any = 15,
 }
@@ -38,6 +39,8 @@ export const enum Encoding {
   Log = 8,
   /** A small hash whose fields may have an expiry (types/hash/small.ts). */
   PackedTimed = 9,
+  /** An array in slices (types/array). */
+  Sliced = 10,
 }
 
 /** What the keyspace asks of a structured type. `root` is what the entry's payload holds. */

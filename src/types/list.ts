@@ -16,12 +16,13 @@ import {
   adoptNode,
   ChainCursor,
   type ChainRef,
+  chainBytesMax,
   chainCopyReserve,
   chainCount,
   chainDelete,
   chainHeldBytes,
   chainInsert,
-  chainNode,
+  chainNodeBytes,
   chainNodes,
   chainPush,
   chainRemoveRange,
@@ -32,13 +33,17 @@ import {
   createChain,
   dissolveChain,
   freeChainStep,
+  listpackBytes,
+  listpackElementBytes,
   nodeBytesMax,
+  nodeChangeReserve,
   nodeElementsMax,
 } from '../structs/chain.js';
 import {
   checkPacked,
   copyPacked,
   createPacked,
+  encodedListpackBytes,
   Packed,
   packedAppend,
   packedBytes,
@@ -53,53 +58,10 @@ import {
 import { Encoding, type ValueKind } from './kind.js';
 import { thresholds } from './thresholds.js';
 
-// ── The size of a listpack ───────────────────────────────────────────────────────────────────
-
-/** Head and end of a listpack. */
-const LISTPACK_HEAD_BYTES = 7;
 /** No element is this much longer in a listpack than in a packed list. */
 const DIFFERENCE_MAX = 5;
-
-/** Bytes that the element would take in a listpack. */
-function listpackElementBytes(element: Packed): number {
-  const bytes = element.isInteger
-    ? listpackIntegerBytes(element.low, element.high)
-    : element.length + (element.length < 64 ? 1 : element.length < 4096 ? 2 : 5);
-  return withBackLength(bytes);
-}
-
-/** Behind an element stands its size again, in groups of seven bits. */
-function withBackLength(bytes: number): number {
-  if (bytes < 128) return bytes + 1;
-  return bytes + (bytes < 2 ** 14 ? 2 : bytes < 2 ** 21 ? 3 : bytes < 2 ** 28 ? 4 : 5);
-}
-
-/** Bytes that a text would take in a listpack, where integers are stored as such. */
-export function listpackTextBytes(u8: Uint8Array, start: number, length: number): number {
-  if (parseInt64(u8, start, length))
-    return withBackLength(listpackIntegerBytes(int64.lo, int64.hi));
-  return withBackLength(length + (length < 64 ? 1 : length < 4096 ? 2 : 5));
-}
-
-function listpackIntegerBytes(low: number, high: number): number {
-  if (high !== low >> 31) return 9;
-  if (low >= 0 && low < 128) return 1;
-  if (low >= -4096 && low < 4096) return 2;
-  if (low === (low << 16) >> 16) return 3;
-  return low === (low << 8) >> 8 ? 4 : 5;
-}
-
-const measured = new Packed();
-
-/** Bytes of the listpack that would hold the same elements. */
-function listpackBytes(slab: Slab, node: BlockRef): number {
-  let bytes = LISTPACK_HEAD_BYTES;
-  measured.open(slab, node);
-  for (let isThere = measured.first(); isThere; isThere = measured.next()) {
-    bytes += listpackElementBytes(measured);
-  }
-  return bytes;
-}
+/** What a list that SORT builds has as its limit, whatever list-max-listpack-size is. */
+const BUILT_LIMIT = -2;
 
 // ── The list ─────────────────────────────────────────────────────────────────────────────────
 
@@ -205,6 +167,11 @@ export class List {
     return this.open(slab, Encoding.Packed, createPacked(slab, isSmall ? room : 0), 0);
   }
 
+  /** A new list for any number of texts, of which settle then makes what they are. */
+  build(slab: Slab): this {
+    return this.open(slab, Encoding.Chain, createChain(slab, BUILT_LIMIT), 0);
+  }
+
   /** Makes `element` that of the encoding. */
   private stand(): void {
     if (this.encoding === Encoding.Packed) {
@@ -249,15 +216,30 @@ export class List {
     return chainReserve(this.slab, chain, addedBytes, addedCount, thresholds.listMaxListpackSize);
   }
 
-  /** Before so many texts are added: a list that would be too large becomes a chain. */
-  grow(addedBytes: number, addedCount: number): void {
-    if (this.encoding !== Encoding.Packed || !this.wouldExceed(addedBytes, addedCount)) return;
+  /** As reserveBytes, for a text beside the element where the walk stands, or in its place. */
+  changeReserveBytes(addedBytes: number): number {
+    const { slab } = this;
+    const bytesMax =
+      this.encoding === Encoding.Chain
+        ? chainBytesMax(slab, this.root as ChainRef)
+        : nodeBytesMax(thresholds.listMaxListpackSize);
+    return this.reserveBytes(addedBytes, 1) + nodeChangeReserve(slab, this.element.ref, bytesMax);
+  }
+
+  /**
+   * Before so many texts are added: a list that would be too large becomes a chain. True when it
+   * did: then the walk is over.
+   */
+  grow(addedBytes: number, addedCount: number): boolean {
+    if (this.encoding !== Encoding.Packed) return false;
+    if (!this.wouldExceed(addedBytes, addedCount)) return false;
     const { slab } = this;
     const node = this.root as BlockRef;
-    const chain = createChain(slab);
+    const chain = createChain(slab, thresholds.listMaxListpackSize);
     if (packedCount(slab, node) === 0) releasePacked(slab, node);
-    else adoptNode(slab, chain, node);
+    else adoptNode(slab, chain, node, this.measure || listpackBytes(slab, node));
     this.become(Encoding.Chain, chain);
+    return true;
   }
 
   private wouldExceed(addedBytes: number, addedCount: number): boolean {
@@ -284,19 +266,28 @@ export class List {
 
   /** After elements went: a chain that is small again becomes a packed list. */
   shrink(): void {
-    const { slab } = this;
     if (this.encoding !== Encoding.Chain) return;
-    const chain = this.root as ChainRef;
-    if (chainNodes(slab, chain) !== 1) return;
-    const limit = thresholds.listMaxListpackSize;
-    const node = chainNode(slab, chain, 0);
+    if (chainNodes(this.slab, this.root as ChainRef) !== 1) return;
     // Half the limits, so that a list that stays about as large is not converted each time.
-    if (limit >= 0) {
-      if (chainCount(slab, chain) > Math.floor(nodeElementsMax(limit) / 2)) return;
-    } else {
-      const bytesMax = nodeBytesMax(limit) / 2;
-      if (packedBytes(slab, node) > bytesMax || listpackBytes(slab, node) > bytesMax) return;
-    }
+    this.dissolve(2);
+  }
+
+  /** After a list was built: it is what it would be if it had been small all the time. */
+  settle(): void {
+    if (chainNodes(this.slab, this.root as ChainRef) === 1) this.dissolve(1);
+  }
+
+  /** Makes a chain of one node a packed list, if it is within so much of the limits. */
+  private dissolve(divisor: number): void {
+    const { slab } = this;
+    const chain = this.root as ChainRef;
+    const limit = thresholds.listMaxListpackSize;
+    const bytes = chainNodeBytes(slab, chain, 0);
+    const isSmall =
+      limit >= 0
+        ? chainCount(slab, chain) <= Math.floor(nodeElementsMax(limit) / divisor)
+        : bytes <= nodeBytesMax(limit) / divisor;
+    if (!isSmall) return;
     this.become(Encoding.Packed, tightenPacked(slab, dissolveChain(slab, chain)));
   }
 
@@ -306,8 +297,7 @@ export class List {
   push(isHead: boolean, u8: Uint8Array, start: number, length: number): void {
     const { slab } = this;
     if (this.encoding === Encoding.Chain) {
-      const limit = thresholds.listMaxListpackSize;
-      chainPush(slab, this.root as ChainRef, isHead, u8, start, length, limit);
+      chainPush(slab, this.root as ChainRef, isHead, u8, start, length);
       return;
     }
     const node = this.root as BlockRef;
@@ -315,10 +305,7 @@ export class List {
       ? packedPrepend(slab, node, u8, start, length)
       : packedAppend(slab, node, u8, start, length);
     this.single.open(slab, this.root as BlockRef);
-    if (this.measure === 0) return;
-    if (isHead) this.single.first();
-    else this.single.last();
-    this.measure += listpackElementBytes(this.single);
+    if (this.measure !== 0) this.measure += encodedListpackBytes(length);
   }
 
   /** The measure without the element where the walk stands. */
@@ -329,7 +316,7 @@ export class List {
   /** Puts a text before the element where the walk stands, or behind it; the walk is over. */
   insert(isBehind: boolean, u8: Uint8Array, start: number, length: number): void {
     if (this.encoding === Encoding.Chain) {
-      chainInsert(this.cursor, isBehind, u8, start, length, thresholds.listMaxListpackSize);
+      chainInsert(this.cursor, isBehind, u8, start, length);
       return;
     }
     if (isBehind) this.single.next();
@@ -340,7 +327,7 @@ export class List {
   /** Puts a text in the place of the element where the walk stands; the walk is over. */
   replace(u8: Uint8Array, start: number, length: number): void {
     if (this.encoding === Encoding.Chain) {
-      chainReplace(this.cursor, u8, start, length, thresholds.listMaxListpackSize);
+      chainReplace(this.cursor, u8, start, length);
       return;
     }
     this.root = packedReplace(this.slab, this.single, u8, start, length);
@@ -371,6 +358,11 @@ export class List {
 /** Bytes that a new list of so many texts may allocate at the most, for reserve. */
 export function newListReserve(slab: Slab, addedBytes: number, addedCount: number): number {
   return chainReserve(slab, NONE, addedBytes, addedCount, thresholds.listMaxListpackSize);
+}
+
+/** As newListReserve, for a list that is built. */
+export function builtListReserve(slab: Slab, addedBytes: number, addedCount: number): number {
+  return chainReserve(slab, NONE, addedBytes, addedCount, BUILT_LIMIT);
 }
 
 /** What the keyspace asks of lists. */

@@ -11,8 +11,6 @@ export const thresholds = {
   zsetMaxListpackValue: 64,
   /** Positive: elements per node; −1 to −5: 4, 8, 16, 32 or 64 KiB per node. */
   listMaxListpackSize: -2,
-  /** Nodes at each end that stay as they are; 0: none is compressed. */
-  listCompressDepth: 0,
   streamNodeMaxBytes: 4096,
   streamNodeMaxEntries: 100,
   hllSparseMaxBytes: 3000,

@@ -147,7 +147,7 @@ describe('commands that wait', () => {
   it.each([
     ['inf', 'timeout is out of range'],
     ['1e400', 'timeout is out of range'],
-    ['-1e-3', 'timeout is negative'],
+    ['-1.5e-3', 'timeout is negative'],
     ['-1e400', 'timeout is negative'],
     ['nan', 'timeout is not a float or out of range'],
     ['1s', 'timeout is not a float or out of range'],

@@ -37,6 +37,11 @@ const FILLS: Readonly<Record<string, Fill>> = {
   'set of integers': pushing('SADD', (index) => [String(index * 3)]),
   hash: pushing('HSET', (index) => [`field:${index}`, `value:${index}`]),
   zset: pushing('ZADD', (index) => [String(index % 97), `member:${index}`]),
+  array: pushing('ARINSERT', (index) => [`value:${index}`]),
+  'array of far positions': pushing('ARMSET', (index) => [
+    String(index * 1_000_003),
+    `value:${index}`,
+  ]),
   stream(engine, key, count) {
     for (let index = 0; index < count; index++) {
       engine.run('XADD', key, `${index + 1}-0`, 'field', `value:${index}`);
@@ -47,7 +52,7 @@ const FILLS: Readonly<Record<string, Fill>> = {
 };
 const KINDS = Object.keys(FILLS);
 /** Those with blocks enough that UNLINK puts their freeing off. */
-const STEPWISE = ['list', 'set', 'hash', 'zset', 'stream'];
+const STEPWISE = ['list', 'set', 'hash', 'zset', 'stream', 'array', 'array of far positions'];
 
 function start(partitions = 4, partitionBytes = 16 * 1024 * 1024): Engine {
   const config = new Config();

@@ -247,6 +247,59 @@ describe('lists', () => {
     ]);
   });
 
+  it('come back from quicklists by the bytes of a listpack, or by the limit of today', () => {
+    const engine = start({ partitions: 1 });
+    // 20 bytes take 22 in a listpack, which has 7 bytes besides: 186 of them are 4099.
+    const many = Array.from({ length: 400 }, () => 'x'.repeat(20));
+    engine.run('RPUSH', 'l', ...many);
+    play(engine, [
+      ['OBJECT ENCODING l', '$8 listpack'],
+      ['RPUSH l y', ':401'],
+      ['OBJECT ENCODING l', '$9 quicklist'],
+      ['LTRIM l 0 185', '+OK'],
+      ['OBJECT ENCODING l', '$9 quicklist'],
+      ['LTRIM l 0 184', '+OK'],
+      ['OBJECT ENCODING l', '$8 listpack'],
+    ]);
+    engine.run('RPUSH', 'l', ...many);
+    thresholds.listMaxListpackSize = 400;
+    play(engine, [
+      ['OBJECT ENCODING l', '$9 quicklist'],
+      ['LTRIM l 0 199', '+OK'],
+      ['OBJECT ENCODING l', '$8 listpack'],
+    ]);
+  });
+
+  it('do not count the digits of an integer that comes from a quicklist', () => {
+    const engine = start({ partitions: 1 });
+    const numbers = Array.from({ length: 10 }, (_, index) => `100000000000000000${index}`);
+    thresholds.listMaxListpackSize = 5;
+    engine.run('RPUSH', 'l', ...numbers);
+    thresholds.listMaxListpackSize = -1;
+    engine.run('RPUSH', 't', 'x'.repeat(4070));
+    for (const encoding of ['$8 listpack', '$8 listpack', '$9 quicklist']) {
+      engine.run('LMOVE', 'l', 't', 'LEFT', 'RIGHT');
+      expect(answer(engine, 'OBJECT ENCODING t')).toBe(encoding);
+    }
+  });
+
+  it('replace and insert in a node that is longer than its limit', () => {
+    const engine = start({ partitions: 1 });
+    thresholds.listMaxListpackSize = 4;
+    engine.run('RPUSH', 'l', 'a', 'b', 'c', 'd', 'e');
+    const long = 'y'.repeat(300_000);
+    expect(engine.run('LSET', 'l', '1', long)).toBe('+OK\r\n');
+    expect(engine.run('LSET', 'l', '2', long)).toBe('+OK\r\n');
+    expect(engine.run('LINSERT', 'l', 'BEFORE', long, 'x')).toBe(':6\r\n');
+    expect(elementsOf(engine, 'l')).toEqual(['a', 'x', long, long, 'd', 'e']);
+    checkValues(engine);
+    play(engine, [
+      ['LTRIM l 0 1', '+OK'],
+      ['OBJECT ENCODING l', '$8 listpack'],
+    ]);
+    checkValues(engine);
+  });
+
   it('are left as they are by what is refused', () => {
     const engine = start({ partitions: 1 });
     play(engine, [

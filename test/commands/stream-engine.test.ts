@@ -166,7 +166,7 @@ function randomCommand(random: Random): string {
   const consumer = random.pick(['alice', 'bob']);
   const id = `${random.below(60)}-${random.below(3)}`;
   const references = random.pick(['', 'KEEPREF', 'DELREF', 'ACKED']);
-  switch (random.below(14)) {
+  switch (random.below(15)) {
     case 0:
     case 1:
     case 2:
@@ -187,7 +187,13 @@ function randomCommand(random: Random): string {
       return `XTRIM ${key} MAXLEN ${random.pick(['~', '='])} ${random.below(200)} ${references}`;
     case 11:
       return `XCLAIM ${key} ${group} ${consumer} 0 1700000000000-${random.below(400)} FORCE`;
-    case 12:
+    case 12: {
+      const mode = random.pick(['SILENT', 'FAIL', 'FATAL']);
+      const options = random.pick(['', ' FORCE', ' RETRYCOUNT 5']);
+      const number = random.below(400);
+      return `XNACK ${key} ${group} ${mode} IDS 1 1700000000000-${number}${options}`;
+    }
+    case 13:
       return `XDELEX ${key} ${references} IDS 1 1700000000000-${random.below(400)}`;
     default:
       return random.chance(0.1)
@@ -250,6 +256,108 @@ describe('what Redis 8 added', () => {
       ['XPENDING s h', '*4 :0 $-1 $-1 *-1'],
       ['XACKDEL s g IDS 1 3-0', '*1 :1'],
       ['XLEN s', ':0'],
+    ]);
+  });
+
+  it('XNACK gives pending entries back to their group', () => {
+    const { engine } = record();
+    for (const id of ['1-0', '2-0', '3-0', '4-0']) answer(engine, `XADD s ${id} a 1`);
+    answer(engine, 'XGROUP CREATE s g 0');
+    answer(engine, 'XREADGROUP GROUP g c COUNT 3 STREAMS s >');
+    answer(engine, 'XCLAIM s g c 0 2-0 RETRYCOUNT 4294967296 JUSTID');
+    const most = '9223372036854775807';
+    play(engine, [
+      ['XNACK s g SILENT IDS 3 1-0 2-0 9-0', ':2'],
+      ['XNACK s g FATAL IDS 1 3-0', ':1'],
+      [
+        'XPENDING s g - + 10',
+        `*3 *4 $3 1-0 $0  :-1 :0 *4 $3 2-0 $0  :-1 :4294967295 *4 $3 3-0 $0  :-1 :${most}`,
+      ],
+      ['XPENDING s g', '*4 :3 $3 1-0 $3 3-0 *0'],
+      ['XPENDING s g IDLE 9000000 - + 1', '*1 *4 $3 1-0 $0  :-1 :0'],
+      ['XPENDING s g - + 10 c', '*0'],
+      // Again, and down to none.
+      ['XNACK s g SILENT IDS 1 1-0', ':1'],
+      ['XNACK s g FAIL IDS 2 1-0 1-0 RETRYCOUNT 7', ':2'],
+      ['XPENDING s g - + 1', '*1 *4 $3 1-0 $0  :-1 :7'],
+      // Claimed however long they should have been idle; deliveries are counted up to the most.
+      ['XCLAIM s g d 1000000 1-0 JUSTID', '*1 $3 1-0'],
+      ['XAUTOCLAIM s g d 1000000 2-1', '*3 $3 0-0 *1 *2 $3 3-0 *2 $1 a $1 1 *0'],
+      ['XPENDING s g - + 10 d', `*2 *4 $3 1-0 $1 d :0 :7 *4 $3 3-0 $1 d :0 :${most}`],
+      ['XGROUP DELCONSUMER s g d', ':2'],
+      ['XPENDING s g - + 10', '*1 *4 $3 2-0 $0  :-1 :4294967295'],
+      ['XACK s g 2-0', ':1'],
+      ['XPENDING s g', '*4 :0 $-1 $-1 *-1'],
+    ]);
+    check(engine, 's');
+  });
+
+  it('XNACK FORCE makes entries pending that are there', () => {
+    const { engine } = record();
+    for (const id of ['1-0', '2-0', '3-0']) answer(engine, `XADD s ${id} a 1`);
+    answer(engine, 'XGROUP CREATE s g 0');
+    play(engine, [
+      ['XNACK s g SILENT IDS 2 1-0 9-0 FORCE', ':1'],
+      ['XNACK s g FATAL IDS 1 2-0 FORCE RETRYCOUNT 3', ':1'],
+      ['XNACK s g FATAL IDS 1 3-0 FORCE', ':1'],
+      [
+        'XPENDING s g - + 10',
+        '*3 *4 $3 1-0 $0  :-1 :0 *4 $3 2-0 $0  :-1 :3 *4 $3 3-0 $0  :-1 :9223372036854775807',
+      ],
+      ['COPY s copy', ':1'],
+      ['XPENDING copy g', '*4 :3 $3 1-0 $3 3-0 *0'],
+      // A group that reads such an entry again is its owner.
+      ['XREADGROUP GROUP g c COUNT 1 STREAMS s >', '*1 *2 $1 s *1 *2 $3 1-0 *2 $1 a $1 1'],
+      ['XPENDING s g', '*4 :3 $3 1-0 $3 3-0 *1 *2 $1 c $1 1'],
+      ['XDELEX s DELREF IDS 1 2-0', '*1 :1'],
+      ['XDEL s 3-0', ':1'],
+      ['XNACK s g FAIL IDS 1 3-0', ':1'],
+      ['XAUTOCLAIM s g c 0 2-0', '*3 $3 0-0 *0 *1 $3 3-0'],
+      ['XPENDING s g', '*4 :1 $3 1-0 $3 1-0 *1 *2 $1 c $1 1'],
+    ]);
+    expect(answer(engine, 'XINFO STREAM copy FULL')).toMatch(/\*16 .* \$12 nacked-count :3$/);
+    expect(answer(engine, 'XINFO STREAM s FULL')).not.toContain('nacked-count');
+    check(engine, 's');
+    check(engine, 'copy');
+  });
+
+  it('XNACK refuses what it does not understand', () => {
+    const { engine } = record();
+    answer(engine, 'XADD s 1-0 a 1');
+    answer(engine, 'XGROUP CREATE s g 0');
+    answer(engine, 'SET text x');
+    const missing = (key: string, group: string): string =>
+      `-NOGROUP No such key '${key}' or consumer group '${group}'`;
+    play(engine, [
+      ['XNACK none g FAIL IDS 1 1-0', missing('none', 'g')],
+      ['XNACK s none FAIL IDS 1 1-0', missing('s', 'none')],
+      [
+        'XNACK text g FAIL IDS 1 1-0',
+        '-WRONGTYPE Operation against a key holding the wrong kind of value',
+      ],
+      ['XNACK s g IDS 1 1-0', "-ERR wrong number of arguments for 'xnack' command"],
+      ['XNACK s g OTHER IDS 1 1-0', '-ERR syntax error'],
+      ['XNACK s g FAIL OTHER 1 1-0', '-ERR syntax error'],
+      ['XNACK s g FAIL IDS 1 1-0 OTHER', '-ERR syntax error'],
+      ['XNACK s g FAIL IDS 1 1-0 RETRYCOUNT', '-ERR syntax error'],
+      [
+        'XNACK s g FAIL IDS 1 1-0 RETRYCOUNT x',
+        '-ERR Invalid RETRYCOUNT option argument for XNACK',
+      ],
+      [
+        'XNACK s g FAIL IDS 1 1-0 RETRYCOUNT -1',
+        '-ERR Invalid RETRYCOUNT option argument for XNACK',
+      ],
+      ['XNACK s g FAIL IDS 0 1-0', '-ERR Number of IDs must be a positive integer'],
+      ['XNACK s g FAIL IDS x 1-0', '-ERR Number of IDs must be a positive integer'],
+      [
+        'XNACK s g FAIL IDS 2 1-0',
+        '-ERR The `numids` parameter must match the number of arguments',
+      ],
+      [
+        'XNACK s g FAIL IDS 1 x FORCE',
+        '-ERR Invalid stream ID specified as stream command argument',
+      ],
     ]);
   });
 

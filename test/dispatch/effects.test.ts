@@ -22,8 +22,10 @@ function start() {
   const heard: string[] = [];
   const notifications = {
     classes: 0,
-    notify: (_: Notify, event: string, database: number, key: Uint8Array) =>
-      void heard.push(`${database} ${event} ${Buffer.from(key).toString('latin1')}`),
+    notify(_: number, event: string, database: number, u8: Uint8Array, at: number, bytes: number) {
+      const key = Buffer.from(u8.slice(at, at + bytes)).toString('latin1');
+      heard.push(`${database} ${event} ${key}`);
+    },
   };
   const { partition } = new KeyModel(2 ** 20, 4);
   return { sink, heard, notifications, partition, effects: new Effects(sink, notifications) };

@@ -3,9 +3,11 @@
 
 import { describe, expect, it } from 'vitest';
 import { genericCommands } from '../../src/commands/generic/index.js';
+import { setCommands } from '../../src/commands/set/index.js';
+import { sortedSetCommands } from '../../src/commands/sorted-set/index.js';
 import { stringCommands } from '../../src/commands/string/index.js';
 import { Config } from '../../src/config/config.js';
-import { Parts, partsFrom } from '../../src/dispatch/parts.js';
+import { joinPartsFrom, Parts, partsFrom } from '../../src/dispatch/parts.js';
 import { Keyspace, Lookup } from '../../src/keyspace/keyspace.js';
 import { Board, type BoardOptions, createBoard } from '../../src/mesh/board.js';
 import type { Slab } from '../../src/slab/slab.js';
@@ -15,8 +17,9 @@ import type { Random } from '../support/seed.js';
 
 // Off by default, because two cores gain nothing by them.
 partsFrom.keys = 256;
+joinPartsFrom.entries = 1000;
 
-const SPECS = [...stringCommands, ...genericCommands];
+const SPECS = [...stringCommands, ...genericCommands, ...setCommands, ...sortedSetCommands];
 const PARTITIONS = 16;
 const SERVER = { config: new Config('/') };
 const DAY_MS = 86_400_000;
@@ -200,5 +203,75 @@ describe('parts', () => {
       else both(random.pick(['MGET', 'EXISTS', 'TOUCH']), key, ...named);
     }
     expect(lookupsOf(threads.engine)).toEqual(lookupsOf(alone));
+  });
+});
+
+/** Sets and sorted sets of thousands of members, each with some of the others'. */
+function fillSets(both: (...words: string[]) => string, counts: readonly number[]): void {
+  counts.forEach((count, set) => {
+    const step = 3 + set;
+    for (let first = 0; first < count; first += 500) {
+      const numbers = Array.from({ length: 500 }, (_, index) => (first + index) * step);
+      both('SADD', `set:${set}`, ...numbers.map((number) => `member ${number}`));
+      both('ZADD', `sorted:${set}`, ...numbers.flatMap((n) => [`${n % 97}`, `member ${n}`]));
+    }
+  });
+}
+
+const TARGETS = ['SINTERSTORE', 'SUNIONSTORE', 'SDIFFSTORE'];
+
+function askAll(both: (...words: string[]) => string, sets: readonly string[]): void {
+  for (const name of ['SINTER', 'SUNION', 'SDIFF']) both(name, ...sets);
+  for (const name of ['SINTERCARD', 'SUNIONCARD', 'SDIFFCARD']) {
+    for (const limit of ['0', '5', '700']) both(name, `${sets.length}`, ...sets, 'LIMIT', limit);
+  }
+  for (const name of TARGETS) {
+    both(name, 'target', ...sets);
+    both('SMEMBERS', 'target');
+  }
+  // The target is a source.
+  both('SINTERSTORE', 'target', 'target', sets[0]!);
+  const sorted = sets.map((set) => set.replace('set', 'sorted'));
+  const count = `${sorted.length}`;
+  for (const name of ['ZINTER', 'ZUNION', 'ZDIFF']) both(name, count, ...sorted, 'WITHSCORES');
+  both('ZINTERCARD', count, ...sorted);
+  both('ZINTERCARD', count, ...sorted, 'LIMIT', '400');
+  both('ZINTERSTORE', 'ztarget', count, ...sorted);
+  both('ZDIFFSTORE', 'zother', count, ...sorted);
+  both('ZRANGE', 'ztarget', '0', '-1', 'WITHSCORES');
+  // A set for a sorted set whose members have the score 1.
+  both('ZINTERCARD', '2', sets[0]!, sorted[1]!);
+  both('ZINTER', '2', sets[0]!, sets[1]!, 'WEIGHTS', '2', '3', 'WITHSCORES');
+}
+
+describe.each(Object.entries(HELPFULNESS))('sets with sets, when %s', (_, help) => {
+  it.each([2, 3])('give with %i threads what they give with one', (threadCount) => {
+    const { both, threads } = twins(threadCount, help);
+    fillSets(both, [2500, 4500, 1500, 500]);
+
+    askAll(both, ['set:0', 'set:1']);
+    askAll(both, ['set:1', 'set:0']);
+    askAll(both, ['set:2', 'set:0', 'set:1']);
+    askAll(both, ['set:1', 'set:3', 'nothing']);
+    askAll(both, ['set:1', 'set:1']);
+    askAll(both, ['set:0', 'set:1', 'set:2', 'set:3']);
+
+    expect(threads.helped > 0).toBe(help !== HELPFULNESS['nobody helps']);
+  });
+
+  it('give the same where board, memory or the room of a part are too small', () => {
+    const { rowsMax } = joinPartsFrom;
+    try {
+      for (const rows of [rowsMax, 300]) {
+        joinPartsFrom.rowsMax = rows;
+        for (const scratchBytes of [64, 64 * 1024]) {
+          const { both } = twins(3, help, { scratchBytes, slotsPerOwner: 2 });
+          fillSets(both, [1500, 1500]);
+          askAll(both, ['set:0', 'set:1']);
+        }
+      }
+    } finally {
+      joinPartsFrom.rowsMax = rowsMax;
+    }
   });
 });

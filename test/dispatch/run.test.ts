@@ -78,6 +78,7 @@ const SPECS: readonly CommandSpec[] = [
   }),
   sessionCommand({
     ...named('visits', 1),
+    visits: true,
     run(context) {
       const seen: string[] = [];
       for (let index = 0; index < PARTITIONS; index++) {

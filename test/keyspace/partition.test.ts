@@ -363,11 +363,15 @@ describe('flushing', () => {
     const { partition, keyspace } = model;
     partition.slab.i32[Header.Listeners] = 1;
     const heard: string[] = [];
-    keyspace.sinks.changed = (_partition, u8, start, length) => {
+    const hear = (_partition: unknown, u8: Uint8Array, start: number, length: number) => {
       const key = Buffer.from(u8.slice(start, start + length)).toString();
       heard.push(`${partition.database}/${key}`);
     };
+    keyspace.sinks.changed = hear;
+    keyspace.sinks.swapped = hear;
+    keyspace.sinks.swapping = (_partition, first, second) => heard.push(`${first}/${second}`);
     swapDatabases(partition, 1, 2);
+    expect(heard.shift()).toBe('1/2');
     expect(new Set(heard)).toEqual(
       new Set([1, 2].flatMap((at) => Array.from({ length: 10 }, (_, key) => `${at}/key:${key}`))),
     );

@@ -117,6 +117,27 @@ describe.each(SHAPES)('$transport transport, $threads workers', (shape) => {
     expect(texts(await waiter.command('BZPOPMIN', 'a', 0))).toEqual(['a', 'x', '1']);
   });
 
+  it('takes nothing that is pushed after CLIENT UNBLOCK, and is counted by then', async () => {
+    const id = Number((await waiter.command('CLIENT', 'ID')).value);
+    for (let round = 0; round < 50; round++) {
+      const key = `list:${round}`;
+      const reply = waiter.command('BLPOP', key, 0);
+      await blocked(1);
+      await other.command('CONFIG', 'RESETSTAT');
+      const [unblocked, stats, pushed, length] = await other.pipeline([
+        ['CLIENT', 'UNBLOCK', id, round % 2 === 0 ? 'TIMEOUT' : 'ERROR'],
+        ['INFO', 'commandstats'],
+        ['RPUSH', key, 'x'],
+        ['LLEN', key],
+      ]);
+      expect([unblocked!.value, pushed!.value, length!.value]).toEqual([1, 1, 1]);
+      const failures = round % 2 === 0 ? 0 : 1;
+      const counts = `calls=1,.*,rejected_calls=0,failed_calls=${failures}`;
+      expect(textOf(stats!)).toMatch(new RegExp(`cmdstat_blpop:${counts}`));
+      expect(['nullArray', 'error']).toContain((await reply).type);
+    }
+  });
+
   it('leaves the element when the peer has left or was killed', async () => {
     for (const isKilled of [false, true]) {
       const leaver = await server.connect();

@@ -10,6 +10,8 @@ type Words = readonly string[];
 export type Disagreement = readonly [left: string, right: string];
 
 const SCAN_ROUNDS_MAX = 100_000;
+/** SPOP makes a new set where at the most one of so many that it pops is to stay. */
+const REBUILD_SHARE = 5;
 const CURSOR_AT: Readonly<Record<string, number>> = { scan: 1, hscan: 2, sscan: 2, zscan: 2 };
 /** How to read all that a pick may pick from. */
 const CONTENT: Readonly<Record<string, (key: string) => Words>> = {
@@ -138,11 +140,28 @@ async function comparePop(
     popped.length === wanted &&
     removed.type === 'integer' &&
     Number(removed.value) === popped.length;
-  if (isRight) return undefined;
+  if (isRight) {
+    if (words.length > 2) await rebuildRest(right, words[1]!, size - wanted, wanted);
+    return undefined;
+  }
   return [
     printReply(onLeft),
     `${wanted} of ${size} were to pop; ${printReply(removed)} were there`,
   ];
+}
+
+/** Of a set of which it pops nearly all, SPOP makes a new one of the rest; SREM does not. */
+async function rebuildRest(side: Side, key: string, rest: number, popped: number): Promise<void> {
+  if (rest === 0 || rest * REBUILD_SHARE > popped) return;
+  const encoding = textOf(await ask(side, ['OBJECT', 'ENCODING', key]));
+  if (encoding === 'listpack') return;
+  const members = await ask(side, ['SMEMBERS', key]);
+  const expiry = await ask(side, ['PEXPIRETIME', key]);
+  if (members.type !== 'array' && members.type !== 'set') return;
+  await ask(side, ['DEL', key]);
+  await ask(side, ['SADD', key, ...members.value.map((member) => textOf(member)!)]);
+  if (expiry.type !== 'integer' || expiry.value < 0) return;
+  await ask(side, ['PEXPIREAT', key, String(expiry.value)]);
 }
 
 async function compareScans(

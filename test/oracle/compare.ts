@@ -17,6 +17,8 @@ export type Rule =
   | { readonly kind: 'type' }
   /** Facts with names, of which some are the server's own. */
   | { readonly kind: 'facts'; readonly own: readonly string[] }
+  /** A line of `name:figure`, of which only these count. */
+  | { readonly kind: 'figures'; readonly names: readonly string[] }
   /** Rows whose item `at` is a time. */
   | { readonly kind: 'timed'; readonly at: number };
 
@@ -42,6 +44,10 @@ const RULES: Readonly<Record<string, Rule | RuleOf>> = {
   // Shared integers and copies are counted differently by every allocator and version.
   'object refcount': { kind: 'type' },
   'memory usage': { kind: 'type' },
+  'debug object': {
+    kind: 'figures',
+    names: ['encoding', 'ql_nodes', 'ql_listpack_max', 'ql_uncompressed_size'],
+  },
   hgetall: { kind: 'pairs' },
   hkeys: BAG,
   hvals: BAG,
@@ -106,6 +112,8 @@ function follows(rule: Rule, left: Reply, right: Reply): boolean {
       return 'value' in left && lengthOf(left) === lengthOf(right);
     case 'facts':
       return factsOf(left, rule.own) === factsOf(right, rule.own);
+    case 'figures':
+      return rule.names.every((name) => figureOf(left, name) === figureOf(right, name));
     case 'timed':
       return untimed(left, rule.at) === untimed(right, rule.at);
   }
@@ -149,6 +157,12 @@ function factsOf(reply: Reply, own: readonly string[]): string {
 
 function isNested(reply: Reply): boolean {
   return reply.type === 'array' || reply.type === 'map';
+}
+
+/** The figure behind a name; an error is one in all. */
+function figureOf(reply: Reply, name: string): string {
+  if (reply.type !== 'simple') return printReply(reply);
+  return new RegExp(` ${name}:(\\S+)`).exec(reply.value)?.[1] ?? '';
 }
 
 function untimed(reply: Reply, at: number): string {

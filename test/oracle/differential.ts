@@ -23,6 +23,8 @@ const READS: Readonly<Record<string, (key: string) => readonly Words[]>> = {
   list: (key) => [
     ['LRANGE', key, '0', '-1'],
     ['LLEN', key],
+    // How many nodes there are, and of how many bytes.
+    ['DEBUG', 'OBJECT', key],
   ],
   hash: (key) => [
     ['HGETALL', key],

@@ -34,6 +34,11 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
       (older === '$"hashtable"' || older === '$"quicklist"'),
   },
   {
+    name: 'DEBUG OBJECT of a list',
+    reason: 'lists of one node are listpacks since 7.2',
+    explains: (words) => starts(words, 'debug', 'object'),
+  },
+  {
     name: 'ZRANK and ZREVRANK with the score',
     reason: 'WITHSCORE is new in 7.2',
     explains: (words, older) =>

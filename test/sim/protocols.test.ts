@@ -25,6 +25,7 @@ import {
 import { NUMBERING_RULES, type NumberingRule, numberingModel } from './numbering.js';
 import { RING_RULES, type RingRule, ringModel } from './ring.js';
 import { WAITER_RULES, type WaiterRule, waiterModel } from './waiters.js';
+import { WATCH_RULES, type WatchRule, watchModel } from './watch.js';
 
 const seed = seedOf('SIM_SEED');
 const repeat = `repeat with: SIM_SEED=${seed} npx vitest run test/sim`;
@@ -138,4 +139,14 @@ protocol<WaiterRule, ReturnType<typeof waiterModel>['start']>(
     (rules) => waiterModel(rules, { need: 1, pushes: [1, 1], mayTimeOut: false, mayClose: false }),
   ],
   (rules) => waiterModel(rules, { need: 2, pushes: [2, 3], mayTimeOut: true, mayClose: true }),
+);
+
+protocol<WatchRule, ReturnType<typeof watchModel>['start']>(
+  'who watches a key',
+  WATCH_RULES,
+  [
+    (rules) => watchModel(rules, { writers: 1, changes: 2 }),
+    (rules) => watchModel(rules, { writers: 2, changes: 1 }),
+  ],
+  (rules) => watchModel(rules, { writers: 3, changes: 4 }),
 );

@@ -6,10 +6,12 @@ import { usedBytesOf } from '../../src/slab/slab.js';
 import {
   adoptNode,
   ChainCursor,
+  type ChainRef,
   chainCount,
   chainDelete,
   chainHeldBytes,
   chainInsert,
+  chainNode,
   chainNodes,
   chainPush,
   chainRemoveRange,
@@ -19,10 +21,11 @@ import {
   copyChain,
   createChain,
   freeChainStep,
+  listpackBytes,
   nodeBytesMax,
   nodeElementsMax,
 } from '../../src/structs/chain.js';
-import { createPacked, type Packed, packedAppend } from '../../src/structs/packed.js';
+import { createPacked, type Packed, packedAppend, packedCount } from '../../src/structs/packed.js';
 import { randomTest } from '../support/random-test.js';
 import type { Random } from '../support/seed.js';
 import { freshSlab } from '../support/slab.js';
@@ -41,16 +44,18 @@ function textOf(element: Packed): string {
 class Model {
   readonly slab = freshSlab(64 * 1024 * 1024);
   readonly cursor = new ChainCursor();
-  readonly chain = createChain(this.slab);
+  readonly chain: ChainRef;
   texts: string[] = [];
 
-  constructor(readonly limit: number) {}
+  constructor(readonly limit: number) {
+    this.chain = createChain(this.slab, limit);
+  }
 
   push(isHead: boolean, text: string): void {
     const { slab, chain, limit } = this;
     const most = chainReserve(slab, chain, text.length, 1, limit) + 4 * nodeBytesMax(limit);
     const before = usedBytesOf(slab);
-    chainPush(slab, chain, isHead, bytesOf(text), 0, text.length, limit);
+    chainPush(slab, chain, isHead, bytesOf(text), 0, text.length);
     expect(usedBytesOf(slab) - before).toBeLessThanOrEqual(most);
     if (isHead) this.texts.unshift(text);
     else this.texts.push(text);
@@ -72,12 +77,12 @@ class Model {
   }
 
   insert(index: number, isBehind: boolean, text: string): void {
-    chainInsert(this.seek(index), isBehind, bytesOf(text), 0, text.length, this.limit);
+    chainInsert(this.seek(index), isBehind, bytesOf(text), 0, text.length);
     this.texts.splice(isBehind ? index + 1 : index, 0, text);
   }
 
   replace(index: number, text: string): void {
-    chainReplace(this.seek(index), bytesOf(text), 0, text.length, this.limit);
+    chainReplace(this.seek(index), bytesOf(text), 0, text.length);
     this.texts[index] = text;
   }
 
@@ -116,6 +121,12 @@ class Model {
     expect(usedBytesOf(this.slab)).toBe(0);
     checkSlab(this.slab);
   }
+}
+
+/** How many elements are in each node. */
+function elementsOf({ slab, chain }: Model): number[] {
+  const nodes = Array.from({ length: chainNodes(slab, chain) }, (_, index) => index);
+  return nodes.map((index) => packedCount(slab, chainNode(slab, chain, index)));
 }
 
 function anyText(random: Random): string {
@@ -193,8 +204,36 @@ describe('a chain', () => {
     const model = new Model(-1);
     for (const text of ['a', 'b', 'x'.repeat(5000), 'c', 'd']) model.push(false, text);
     expect(chainNodes(model.slab, model.chain)).toBe(3);
+    model.check();
+    model.end();
+  });
+
+  it('replaces an element where it is, however long it becomes', () => {
+    const model = new Model(-1);
+    for (const text of ['a', 'b', 'c', 'd']) model.push(false, text);
     model.replace(1, 'y'.repeat(70_000));
-    expect(chainNodes(model.slab, model.chain)).toBe(4);
+    expect(elementsOf(model)).toEqual([4]);
+    model.push(false, 'e');
+    expect(elementsOf(model)).toEqual([4, 1]);
+    model.insert(2, false, 'b and a half');
+    expect(elementsOf(model)).toEqual([3, 3]);
+    model.check();
+    model.end();
+  });
+
+  it('cuts a full node for an element inside, and joins what fits together', () => {
+    const model = new Model(4);
+    for (let index = 0; index < 12; index++) model.push(false, `element ${index}`);
+    model.delete(8);
+    expect(elementsOf(model)).toEqual([4, 4, 3]);
+    model.insert(5, false, 'x');
+    expect(elementsOf(model)).toEqual([4, 2, 3, 3]);
+    model.delete(6);
+    model.push(false, 'last');
+    expect(elementsOf(model)).toEqual([4, 2, 2, 4]);
+    // The two nodes before the one that is cut fit together; its parts fit to nothing.
+    model.insert(9, true, 'y');
+    expect(elementsOf(model)).toEqual([4, 4, 2, 3]);
     model.check();
     model.end();
   });
@@ -203,23 +242,23 @@ describe('a chain', () => {
     const model = new Model(-2);
     let node = createPacked(model.slab, 100);
     for (const text of ['a', 'b']) node = packedAppend(model.slab, node, bytesOf(text), 0, 1);
-    adoptNode(model.slab, model.chain, node);
+    adoptNode(model.slab, model.chain, node, listpackBytes(model.slab, node));
     model.texts = ['a', 'b'];
     model.push(true, 'first');
     model.check();
     model.end();
   });
 
-  it('holds a million elements of sixteen bytes in less than 18 bytes each', () => {
+  it('holds a million elements of sixteen bytes in some 18 bytes each', () => {
     const model = new Model(-2);
-    const { slab, chain, limit } = model;
+    const { slab, chain } = model;
     const before = usedBytesOf(slab);
     for (let index = 0; index < 1_000_000; index++) {
       const text = bytesOf(`element ${10_000_000 + index}`);
-      chainPush(slab, chain, index % 2 === 0, text, 0, text.length, limit);
+      chainPush(slab, chain, index % 2 === 0, text, 0, text.length);
     }
     const used = usedBytesOf(slab) - before;
-    expect(used / 1_000_000).toBeLessThan(17.6);
+    expect(used / 1_000_000).toBeLessThan(18.2);
     expect(chainHeldBytes(slab, chain)).toBeLessThanOrEqual(used + before);
     checkChain(slab, chain);
     const cursor = model.cursor.open(slab, chain);

@@ -15,9 +15,11 @@ import {
   integersCopyBytes,
   integersCount,
   integersHas,
+  integersIsAt,
   integersRemove,
   integersRemoveAt,
   integersReserve,
+  integersSeek,
   releaseIntegers,
 } from '../../src/structs/integers.js';
 import { randomTest } from '../support/random-test.js';
@@ -114,6 +116,24 @@ describe('sorted integers', () => {
     releaseIntegers(model.slab, model.ref);
     checkSlab(model.slab);
     expect(usedBytesOf(model.slab)).toBe(0);
+  });
+
+  randomTest('are sought in ascending order from where the last was found', 8, (random) => {
+    const model = new Model();
+    const bits = random.pick([9, 16, 32, 64]);
+    for (let step = random.pick([0, 1, 20, 400]); step > 0; step--) model.add(draw(random, bits));
+    const held = sorted(model.values);
+    const asked = sorted(Array.from({ length: 200 }, () => draw(random, bits)));
+    let from = 0;
+    for (const value of random.chance(0.5) ? asked : sorted([...asked, ...held])) {
+      int64FromBigIntSlowly(value);
+      const { lo, hi } = int64;
+      const below = held.filter((other) => other < value).length;
+      from = integersSeek(model.slab, model.ref, from, lo, hi);
+      expect(from).toBe(below);
+      const isThere = integersIsAt(model.slab, model.ref, from, lo, hi);
+      expect(isThere).toBe(model.values.has(value));
+    }
   });
 
   it('take the width of the widest', () => {

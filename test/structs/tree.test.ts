@@ -16,6 +16,7 @@ import {
   RUN_MAX,
   TreeCursor,
   TreeRoot,
+  treeAppend,
   treeBytes,
   treeFreeStep,
   treeInsert,
@@ -213,6 +214,26 @@ it('a tree that is filled in order has full leaves, whichever way it grows', () 
     while (tree.rows.length > 0) tree.removeFrom(0, 1000);
     tree.free();
   }
+});
+
+it('a tree to which members are appended is the one in which they are inserted', () => {
+  const appended = new TreeModel();
+  const inserted = new TreeModel();
+  for (let step = 0; step < 20_000; step++) {
+    const score = step >> 2;
+    const name = `m${step % 4}`;
+    inserted.add(score, name);
+    const text = bytes(name);
+    const member = createMember(appended.slab, score, text, 0, text.length);
+    treeAppend(appended.slab, ROOT, member);
+    appended.rows.push({ score, name, member });
+    if ((step & (step + 1)) === 0) appended.check();
+  }
+  appended.check();
+  expect(treeBytes(appended.slab, ROOT)).toBe(treeBytes(inserted.slab, ROOT));
+  appended.add(-1, 'first');
+  appended.add(7.5, 'between');
+  appended.check();
 });
 
 it('a tree that lost most of its members gives their memory back', () => {

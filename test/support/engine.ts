@@ -13,6 +13,7 @@ import { Session } from '../../src/dispatch/session.js';
 import { CommandTable } from '../../src/dispatch/table.js';
 import { Keyspace, Lookup } from '../../src/keyspace/keyspace.js';
 import { createWaiters } from '../../src/keyspace/waiters.js';
+import { createWatchers } from '../../src/keyspace/watchers.js';
 import { GrowingEdge, Reply } from '../../src/resp/write.js';
 import { formatSlab } from '../../src/slab/alloc.js';
 import { holderOf } from '../../src/slab/lock.js';
@@ -22,6 +23,7 @@ import { Slab } from '../../src/slab/slab.js';
 export const HASH_KEY = drawHashKey();
 
 const WAITER_BYTES = 4 * 1024 * 1024;
+const SESSIONS_MAX = 1024;
 
 export interface EngineOptions {
   readonly specs: readonly CommandSpec[];
@@ -29,6 +31,8 @@ export interface EngineOptions {
   readonly partitionBytes?: number;
   readonly databases?: number;
   readonly sink?: RecordSink;
+  /** Memory for watched keys. */
+  readonly watchBytes?: number;
   /** What handlers may ask of the server; everything else throws. */
   readonly server?: Partial<ServerDoor>;
   /** The parts of large commands, as of a server with several threads. */
@@ -66,8 +70,6 @@ export class Engine {
       this.effects.announce(partition, u8, start, length, Notify.Hash, 'hexpired');
       if (isGone) this.effects.announce(partition, u8, start, length, Notify.Generic, 'del');
     };
-    this.keyspace.sinks.changed = (partition, u8, start, length) =>
-      this.runner.blocking.keyChanged(partition, u8, start, length);
     this.session = this.openSession(1);
     this.reply = new Reply(new Uint8Array(new ArrayBuffer(4096)), new GrowingEdge());
     this.runner = new Runner({
@@ -79,6 +81,7 @@ export class Engine {
       self: holderOf(0),
       parts: options.makeParts?.(this.slabs, databases) ?? null,
       waiters: createWaiters(1, partitions, WAITER_BYTES),
+      watchers: createWatchers(1, partitions, SESSIONS_MAX, options.watchBytes),
       thread: 0,
       session: this.session,
       args: new Slices(),
@@ -123,6 +126,7 @@ function serverDoor(table: CommandTable, given: Partial<ServerDoor>): ServerDoor
     } as unknown as ServerDoor['commandStats'],
     slowlog: { record() {} } as unknown as ServerDoor['slowlog'],
     stats: { errorReplied() {} } as unknown as ServerDoor['stats'],
+    clients: { setTransaction() {} } as unknown as ServerDoor['clients'],
     ...given,
   };
   return new Proxy(base as ServerDoor, {

@@ -12,6 +12,7 @@ import { Session } from '../../src/dispatch/session.js';
 import { CommandTable } from '../../src/dispatch/table.js';
 import { Keyspace, Lookup } from '../../src/keyspace/keyspace.js';
 import { createWaiters, type WaiterPlace } from '../../src/keyspace/waiters.js';
+import { createWatchers } from '../../src/keyspace/watchers.js';
 import { GrowingEdge, Reply } from '../../src/resp/write.js';
 import { formatSlab } from '../../src/slab/alloc.js';
 import { holderOf } from '../../src/slab/lock.js';
@@ -21,6 +22,7 @@ import { HASH_KEY } from './engine.js';
 const SLAB_BYTES = 16 * 1024 * 1024;
 const WAITER_BYTES = 4 * 1024 * 1024;
 const DATABASES = 4;
+const SESSIONS_MAX = 256;
 
 /** A client of one of the threads. */
 export class Client {
@@ -64,6 +66,7 @@ export class Threads {
       return slab;
     });
     const waiters = createWaiters(threadCount, partitions, WAITER_BYTES);
+    const watchers = createWatchers(threadCount, partitions, SESSIONS_MAX);
     const table = new CommandTable(specs);
     const server = this.door(table);
     this.runners = Array.from({ length: threadCount }, (_, thread) => {
@@ -88,13 +91,12 @@ export class Threads {
         clock: this.clock,
         self: holderOf(thread),
         waiters,
+        watchers,
         thread,
         session: this.makeSession(0),
         args: new Slices(),
         reply: this.reply,
       });
-      keyspace.sinks.changed = (partition, u8, start, length) =>
-        runner.blocking.keyChanged(partition, u8, start, length);
       return runner;
     });
   }
@@ -113,6 +115,7 @@ export class Threads {
       slowlog: { record() {} } as unknown as ServerDoor['slowlog'],
       stats: { errorReplied() {} } as unknown as ServerDoor['stats'],
       config: { flag: () => false } as unknown as ServerDoor['config'],
+      clients: { setTransaction() {} } as unknown as ServerDoor['clients'],
     };
     return base as ServerDoor;
   }
@@ -182,14 +185,15 @@ export class Threads {
   close(client: Client): void {
     client.session.wait?.abandon?.();
     client.session.wait = null;
+    this.runners[client.thread]!.transactions.closed(client.session);
   }
 
-  /** Checks all queues. How many stands there are. */
+  /** Checks all queues and buckets. How many stands and watches there are. */
   check(): number {
-    const { keyspace, blocking } = this.runners[0]!;
+    const { keyspace, blocking, transactions } = this.runners[0]!;
     let stands = 0;
     for (const partition of keyspace.partitions) {
-      const count = blocking.waiters.check(partition);
+      const count = blocking.waiters.check(partition) + transactions.watchers.check(partition);
       if (partition.slab.i32[Header.Listeners] !== count) {
         throw new Error('the listeners of a partition are those who stand in it');
       }
@@ -200,6 +204,10 @@ export class Threads {
 
   /** Bytes of records that are not freed. */
   get recordBytes(): number {
-    return this.runners.reduce((sum, { blocking }) => sum + blocking.waiters.usedBytes, 0);
+    return this.runners.reduce(
+      (sum, { blocking, transactions }) =>
+        sum + blocking.waiters.usedBytes + transactions.watchers.usedBytes,
+      0,
+    );
   }
 }

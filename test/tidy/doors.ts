@@ -27,6 +27,8 @@ export const DOORS: readonly Door[] = [
       { at: 'src/mesh/', reason: 'rings and doorbells between threads' },
       { at: 'src/log/', reason: 'the number of a write and the bounds of the logs' },
       { at: 'src/stats/', reason: 'counters that INFO sums over threads' },
+      { at: 'src/pubsub/registry.ts', reason: 'who subscribes, read by all without a lock' },
+      { at: 'src/pubsub/notices.ts', reason: 'which threads listen' },
       { at: 'src/base/clock.ts', reason: 'time never goes backwards between threads' },
       { at: 'src/keyspace/waiters.ts', reason: 'the state of a waiter, claimed by one of many' },
       { at: 'src/dispatch/session.ts', reason: 'dirty and kill words of a session' },

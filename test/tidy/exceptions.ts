@@ -43,6 +43,16 @@ export const EXCEPTIONS: readonly Exception[] = [
     reason: 'one struct in two files: the way through a tree, and the inside of its nodes',
   },
   {
+    rule: 'private layout',
+    path: 'src/structs/table-join.ts',
+    reason: 'what is asked of a join and its rows, which are no memory of a slab',
+  },
+  {
+    rule: 'struct check',
+    path: 'src/structs/table-join.ts',
+    reason: 'it reads tables, whose checker stands in table.ts',
+  },
+  {
     rule: 'struct check',
     path: 'src/structs/table-layout.ts',
     reason: 'its checker stands in table.ts',

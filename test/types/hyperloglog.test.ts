@@ -14,6 +14,7 @@ import {
   mergeInto,
   place,
   REGISTERS,
+  Registers,
   Sketch,
 } from '../../src/types/hyperloglog.js';
 import { thresholds } from '../../src/types/thresholds.js';
@@ -55,9 +56,21 @@ function element(random: Random): Uint8Array {
 }
 
 /** The registers that the bytes of a sketch stand for. */
-function registersOf(sketch: Sketch): Uint8Array {
-  const registers = new Uint8Array(REGISTERS);
+function registersOf(sketch: Sketch): Registers {
+  const registers = new Registers();
   expect(mergeInto(registers, sketch.u8, 0, sketch.length)).toBe(true);
+  return registers;
+}
+
+function ranksOf(registers: Registers): Uint8Array {
+  return Uint8Array.from({ length: REGISTERS }, (_, register) => registers.at(register));
+}
+
+function registersWith(ranks: Uint8Array): Registers {
+  const registers = new Registers();
+  for (let register = 0; register < REGISTERS; register++) {
+    registers.raise(register, ranks[register]!);
+  }
   return registers;
 }
 
@@ -96,42 +109,60 @@ describe('a sketch', () => {
         expect(change).toBe(isNews ? Change.Made : Change.None);
         if (isNews) model[register] = rank;
       }
-      expect(registersOf(sketch)).toEqual(model);
+      expect(ranksOf(registersOf(sketch))).toEqual(model);
       expect(isHyperLogLog(sketch.u8, 0, sketch.length)).toBe(true);
       if (!sketch.isDense) expect(sketch.length).toBeLessThanOrEqual(thresholds.hllSparseMaxBytes);
     });
   });
 
   randomTest('takes all registers of another as one by one from the start', 6, (random) => {
-    const registers = new Uint8Array(REGISTERS);
+    const ranks = new Uint8Array(REGISTERS);
     for (let count = random.pick([1, 30, 900]); count > 0; count--) {
-      registers[random.below(REGISTERS)] = random.between(1, 20);
+      ranks[random.below(REGISTERS)] = random.between(1, 20);
     }
     const sketch = new Sketch();
     sketch.createEmpty();
+    if (random.chance(0.5)) sketch.becomeDense();
     for (let count = 0; count < 40; count++) {
       const bytes = element(random);
       sketch.add(bytes, 0, bytes.length);
     }
-    const expected = registersOf(sketch).map((rank, index) => Math.max(rank, registers[index]!));
-    sketch.addRegisters(registers);
-    expect(registersOf(sketch)).toEqual(Uint8Array.from(expected));
+    const before = ranksOf(registersOf(sketch));
+    const expected = before.map((rank, index) => Math.max(rank, ranks[index]!));
+    sketch.addRegisters(registersWith(ranks));
+    expect(ranksOf(registersOf(sketch))).toEqual(expected);
+  });
+
+  randomTest('merge register by register, dense as sparse', 6, (random) => {
+    const merged = new Registers();
+    const expected = new Uint8Array(REGISTERS);
+    for (let sketches = 0; sketches < 4; sketches++) {
+      const sketch = new Sketch();
+      sketch.createEmpty();
+      if (random.chance(0.5)) sketch.becomeDense();
+      for (let count = random.pick([3, 500, 20_000]); count > 0; count--) {
+        const bytes = element(random);
+        sketch.add(bytes, 0, bytes.length);
+        const { register, rank } = place;
+        expected[register] = Math.max(expected[register]!, rank);
+      }
+      expect(mergeInto(merged, sketch.u8, 0, sketch.length)).toBe(true);
+    }
+    expect(ranksOf(merged)).toEqual(expected);
   });
 
   it('joins runs of one rank, up to four registers', () => {
     const sketch = new Sketch();
     sketch.createEmpty();
-    const registers = new Uint8Array(REGISTERS);
-    registers.fill(3, 100, 106);
-    sketch.addRegisters(registers);
+    sketch.addRegisters(registersWith(new Uint8Array(REGISTERS).fill(3, 100, 106)));
     expect(describeRuns(sketch.u8, 0, sketch.length)).toBe('Z:100 v:3,4 v:3,2 Z:16278');
   });
 
   it('becomes dense for a rank above 32 whatever its length', () => {
     const sketch = new Sketch();
     sketch.createEmpty();
-    const registers = new Uint8Array(REGISTERS);
-    registers[7] = 33;
+    const registers = new Registers();
+    registers.raise(7, 33);
     sketch.addRegisters(registers);
     expect(sketch.isDense).toBe(true);
     expect(sketch.length).toBe(DENSE_BYTES);
@@ -172,9 +203,9 @@ describe('counting', () => {
   });
 
   it('gives the number a C program gets for registers that no elements lead to', () => {
-    countRegisters(new Uint8Array(REGISTERS).fill(63));
+    countRegisters(registersWith(new Uint8Array(REGISTERS).fill(63)));
     expect({ ...cardinality }).toEqual({ low: 0, high: -(2 ** 31) });
-    countRegisters(new Uint8Array(REGISTERS));
+    countRegisters(new Registers());
     expect({ ...cardinality }).toEqual({ low: 0, high: 0 });
   });
 });

@@ -1,6 +1,7 @@
 // The commands about keys of any type.
 
 import type { CommandSpec } from '../../dispatch/define.js';
+import { dumpCommands } from './dump.js';
 import { expiryCommands } from './expiry.js';
 import { keyCommands } from './keys.js';
 import { objectCommands } from './object.js';
@@ -10,6 +11,7 @@ import { waitCommands } from './wait.js';
 export const genericCommands: readonly CommandSpec[] = [
   ...keyCommands,
   ...expiryCommands,
+  ...dumpCommands,
   ...scanCommands,
   ...objectCommands,
   ...waitCommands,

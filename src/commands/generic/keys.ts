@@ -154,6 +154,7 @@ const TYPE_LINES = new Map<number, Uint8Array>([
   [Type.SortedSet, Buffer.from('+zset\r\n', 'latin1')],
   [Type.Hash, Buffer.from('+hash\r\n', 'latin1')],
   [Type.Stream, Buffer.from('+stream\r\n', 'latin1')],
+  [Type.Array, Buffer.from('+array\r\n', 'latin1')],
 ]);
 const NO_TYPE_LINE = Buffer.from('+none\r\n', 'latin1');
 
@@ -200,7 +201,7 @@ function renameKey(context: Context, replaces: boolean): boolean {
   if (replaced !== NONE) target.remove(args, 2, replaced);
   renameEntry(source, entry, target, args, 1, 2);
   context.changed(1, Notify.Generic, 'rename_from');
-  context.changed(2, Notify.Generic, 'rename_to');
+  context.alsoChanged(2, Notify.Generic, 'rename_to');
   return true;
 }
 
@@ -333,7 +334,7 @@ const move = keyCommand({
     partition.select(session.database);
     context.changed(1, Notify.Generic, 'move_from');
     partition.select(database);
-    context.changed(1, Notify.Generic, 'move_to');
+    context.alsoChanged(1, Notify.Generic, 'move_to');
     partition.select(session.database);
 
     context.reply.integer(1);

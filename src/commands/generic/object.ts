@@ -50,7 +50,7 @@ function isLfu(context: Context): boolean {
 
 /** Runs `answer` for key 2, or answers nil. */
 function ask(context: Context, answer: (context: Context, entry: EntryRef) => void): void {
-  const entry = context.partition.look(context.args, 2);
+  const entry = context.partition.lookQuietly(context.args, 2);
   if (entry === NONE) context.reply.nil();
   else answer(context, entry);
 }

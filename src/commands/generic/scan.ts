@@ -24,6 +24,7 @@ const TYPE_NAMES: readonly (readonly [Uint8Array, Type])[] = [
   [word('ZSET'), Type.SortedSet],
   [word('HASH'), Type.Hash],
   [word('STREAM'), Type.Stream],
+  [word('ARRAY'), Type.Array],
 ];
 /** A name that no type has: nothing matches it. */
 const NO_TYPE = -1;
@@ -77,6 +78,7 @@ const keys = sessionCommand({
   syntax: 'pattern',
   categories: ['@dangerous'],
   tips: ['request_policy:all_shards', 'nondeterministic_output_order'],
+  visits: true,
   run(context) {
     search.begin();
     search.options.readPattern(context.args, 1);
@@ -152,6 +154,7 @@ const scan = sessionCommand({
   syntax: 'cursor [MATCH pattern] [COUNT count] [TYPE type]',
   tips: ['nondeterministic_output', 'request_policy:special', 'response_policy:special'],
   history: [['6.0.0', 'Takes the option TYPE.']],
+  visits: true,
   run(context) {
     const { args, keyspace, reply, session } = context;
     search.begin();
@@ -212,6 +215,7 @@ const randomkey = sessionCommand({
   cost: 'O(1)',
   flags: Flag.Read,
   tips: ['request_policy:all_shards', 'response_policy:special', 'nondeterministic_output'],
+  visits: true,
   run(context) {
     const { keyspace, reply, session } = context;
     const { partitions } = keyspace;

@@ -32,7 +32,7 @@ const wait = sessionCommand({
     const wanted = readInteger(context.args, 1, NOT_INTEGER);
     const deadlineMs = readMillisecondsDeadline(context, 2);
 
-    if (REPLICAS >= wanted) context.reply.integer(REPLICAS);
+    if (REPLICAS >= wanted || context.session.isDenyBlocking) context.reply.integer(REPLICAS);
     else context.wait({ deadlineMs, timedOut: replyReplicas, unblockLine: UNBLOCKED });
   },
 });
@@ -62,7 +62,7 @@ const waitaof = sessionCommand({
     if (wantedLocal > 0 && !context.server.config.flag('appendonly')) throw NO_APPEND_LOG;
 
     const isDone = REPLICAS >= wanted && LOCAL_LOGS >= wantedLocal;
-    if (isDone) replyLogs(context.reply);
+    if (isDone || context.session.isDenyBlocking) replyLogs(context.reply);
     else context.wait({ deadlineMs, timedOut: replyLogs, unblockLine: UNBLOCKED });
   },
 });

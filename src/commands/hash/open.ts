@@ -89,5 +89,5 @@ export function endRemoval(context: Context, entry: EntryRef, event: string): vo
   const isEmpty = hash.count === 0;
   if (isEmpty) context.partition.remove(context.args, 1, entry);
   context.changed(1, Notify.Hash, event);
-  if (isEmpty) context.changed(1, Notify.Generic, 'del');
+  if (isEmpty) context.alsoChanged(1, Notify.Generic, 'del');
 }

@@ -311,7 +311,7 @@ function setPairs(context: Context, entry: EntryRef, first: number): void {
   storeHash(context, entry);
   if (isTimed && context.effects.isRecording) recordPairs(context, first);
   context.changed(1, Notify.Hash, 'hset');
-  if (isTimed) context.changed(1, Notify.Hash, 'hexpire');
+  if (isTimed) context.alsoChanged(1, Notify.Hash, 'hexpire');
 }
 
 /** Records the fields with the time that they have now, whenever the record is read. */

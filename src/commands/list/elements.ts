@@ -9,7 +9,7 @@ import { Type } from '../../keyspace/entry.js';
 import { INDEX_OUT_OF_RANGE, NO_SUCH_KEY, Refusal, SYNTAX } from '../../resp/errors.js';
 import { NONE } from '../../slab/slab.js';
 import { Wanted } from '../../types/list.js';
-import { list, openForGrowth, openList, replyElement, saveList, saveOrRemove } from './value.js';
+import { list, openList, replyElement, saveList, saveOrRemove } from './value.js';
 
 const wanted = new Wanted();
 
@@ -61,6 +61,16 @@ const lindex = keyCommand({
   },
 });
 
+/**
+ * Makes room for a text of so many bytes beside the element where the list's walk stands, or in its
+ * place. As on Redis, the list makes room even where there is no such element: it is the same list
+ * then, in the other encoding. True when that ended the walk.
+ */
+function makeRoom(context: Context, isThere: boolean, bytes: number): boolean {
+  context.partition.reserve(isThere ? list.changeReserveBytes(bytes) : list.reserveBytes(bytes, 1));
+  return list.grow(bytes, 1);
+}
+
 const lset = keyCommand({
   name: 'lset',
   arity: 4,
@@ -73,17 +83,19 @@ const lset = keyCommand({
   keys: [keyAt(1, 'RW', 'update')],
   run(context) {
     const { args, partition, reply } = context;
-    const found = partition.edit(args, 1, Type.List);
-    if (found === NONE) throw NO_SUCH_KEY;
+    const entry = partition.edit(args, 1, Type.List);
+    if (entry === NONE) throw NO_SUCH_KEY;
     const index = readInteger(args, 2);
 
-    // As on Redis, the list makes room even where it will turn out that there is no such element:
-    // it is the same list then, in the other encoding.
-    const entry = openForGrowth(list, context, 1, found, args.lengthOf(3), 1);
-    if (!list.seek(index < 0 ? index + list.length : index)) {
+    openList(list, partition, entry);
+    const place = index < 0 ? index + list.length : index;
+    const isThere = list.seek(place);
+    const hasMoved = makeRoom(context, isThere, args.lengthOf(3));
+    if (!isThere) {
       saveList(list, entry);
       throw INDEX_OUT_OF_RANGE;
     }
+    if (hasMoved) list.seek(place);
     list.replace(args.u8, args.startOf(3), args.lengthOf(3));
     list.shrink();
     saveList(list, entry);
@@ -112,19 +124,21 @@ const linsert = keyCommand({
     if (!isBehind && !isWord(args, 2, BEFORE)) throw SYNTAX;
     readWanted(context, 3);
 
-    const found = partition.edit(args, 1, Type.List);
-    if (found === NONE) {
+    const entry = partition.edit(args, 1, Type.List);
+    if (entry === NONE) {
       reply.integer(0);
       return;
     }
 
-    // As with LSET: room is made before the element is looked for.
-    const entry = openForGrowth(list, context, 1, found, args.lengthOf(4), 1);
-    if (!findWanted()) {
+    openList(list, partition, entry);
+    const isThere = findWanted();
+    const hasMoved = makeRoom(context, isThere, args.lengthOf(4));
+    if (!isThere) {
       saveList(list, entry);
       reply.integer(-1);
       return;
     }
+    if (hasMoved) findWanted();
     list.insert(isBehind, args.u8, args.startOf(4), args.lengthOf(4));
     saveList(list, entry);
     context.changed(1, Notify.List, 'linsert');

@@ -13,6 +13,7 @@ import { Notify } from '../../dispatch/effects.js';
 import { type EntryRef, Type } from '../../keyspace/entry.js';
 import { Refusal, SYNTAX } from '../../resp/errors.js';
 import { NONE } from '../../slab/slab.js';
+import { Encoding } from '../../types/kind.js';
 import { copyElement, ElementText, readElement } from '../../types/list.js';
 import { popElements } from './ends.js';
 import {
@@ -63,11 +64,16 @@ export function moveElement(context: Context, fromHead: boolean, toHead: boolean
   else list.last();
   readElement(list.element, text);
 
-  const entry = openForGrowth(target, context, TARGET, found, text.length, 1);
+  // As on Redis, an integer that comes out of a long list is no text whose length would count.
+  const isText = list.encoding === Encoding.Packed || !list.element.isInteger;
+  const bytes = isText ? text.length : 0;
+
+  const entry = openForGrowth(target, context, TARGET, found, bytes, 1);
   replyElement(reply, list.element);
   target.push(toHead, text.u8, text.start, text.length);
   saveList(target, entry);
-  context.changed(TARGET, Notify.List, pushEvent(toHead));
+  // A move is one change: it is counted with its source.
+  context.alsoChanged(TARGET, Notify.List, pushEvent(toHead));
   list.delete();
   saveOrRemove(list, context, SOURCE, source, popEvent(fromHead));
   return true;
@@ -86,7 +92,7 @@ function rotate(context: Context, entry: EntryRef, fromHead: boolean, toHead: bo
   list.push(toHead, text.u8, text.start, text.length);
   list.shrink();
   saveList(list, entry);
-  context.changed(TARGET, Notify.List, pushEvent(toHead));
+  context.alsoChanged(TARGET, Notify.List, pushEvent(toHead));
   context.changed(SOURCE, Notify.List, popEvent(fromHead));
 
   context.reply.bulk(text.u8, text.start, text.length);
@@ -193,7 +199,7 @@ export function moveElements(context: Context, order: MoveOrder): boolean {
   }
   if (isSame) into.shrink();
   saveList(into, entry);
-  context.changed(TARGET, Notify.List, pushEvent(toHead));
+  context.alsoChanged(TARGET, Notify.List, pushEvent(toHead));
   saveOrRemove(list, context, SOURCE, source, popEvent(fromHead));
 
   reply.array(count);

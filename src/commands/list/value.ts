@@ -105,7 +105,7 @@ export function saveOrRemove(
 export function removeList(context: Context, index: number, entry: EntryRef, event: string): void {
   context.at(index).remove(context.args, index, entry);
   context.changed(index, Notify.List, event);
-  context.changed(index, Notify.Generic, 'del');
+  context.alsoChanged(index, Notify.Generic, 'del');
 }
 
 /** An element as a bulk string. */

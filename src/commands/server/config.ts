@@ -74,6 +74,7 @@ const resetstat = sub({
   cost: 'O(1)',
   flags: FLAGS,
   tips: TO_ALL,
+  visits: true,
   run(context) {
     const { keyspace, reply, server } = context;
     server.stats.reset();

@@ -8,12 +8,14 @@ import { readInt64 } from '../../dispatch/args.js';
 import type { Context } from '../../dispatch/context.js';
 import { Flag, sessionCommand } from '../../dispatch/define.js';
 import { placeKey } from '../../dispatch/route.js';
-import { type EntryRef, recencyOf } from '../../keyspace/entry.js';
+import { type EntryRef, encodingOf, recencyOf } from '../../keyspace/entry.js';
 import type { Partition } from '../../keyspace/partition.js';
 import { stringEncodingName, stringLength } from '../../keyspace/strings.js';
-import { isStructured, structureBytes, structureName } from '../../keyspace/values.js';
+import { isStructured, rootOf, structureBytes, structureName } from '../../keyspace/values.js';
 import { NO_SUCH_KEY, Refusal } from '../../resp/errors.js';
 import { NONE, type Slab } from '../../slab/slab.js';
+import { type ChainRef, describeChain } from '../../structs/chain.js';
+import { Encoding } from '../../types/kind.js';
 import { digestOfAll, hexOf } from './digest.js';
 import { emptyDigest } from './digest-mixing.js';
 import { mixValue } from './digest-values.js';
@@ -86,6 +88,7 @@ export const debug = sessionCommand({
   summary: 'A container for commands that help with tests.',
   cost: 'Depends on subcommand.',
   flags: Flag.Admin | Flag.NoScript | Flag.Loading | Flag.Stale,
+  visits: true,
   run(context) {
     const { args, session, server } = context;
     const rule = server.config.text('enable-debug-command');
@@ -150,7 +153,7 @@ function describeObject(context: Context): void {
     const [encoding, saved] = describeValue(slab, entry);
     context.reply.simple(
       `Value at:0x${place} refcount:1 encoding:${encoding} serializedlength:${saved} ` +
-        `lru:${recency} lru_seconds_idle:${idle}`,
+        `lru:${recency} lru_seconds_idle:${idle}${describeNodes(slab, entry)}`,
     );
   });
 }
@@ -160,6 +163,12 @@ function describeValue(slab: Slab, entry: EntryRef): readonly [encoding: string,
   if (isStructured(slab, entry)) return [structureName(slab, entry), structureBytes(slab, entry)];
   const encoding = stringEncodingName(slab, entry);
   return [encoding, savedLength(encoding, stringLength(slab, entry))];
+}
+
+/** Of a list of nodes: how many there are, and what they may be. */
+function describeNodes(slab: Slab, entry: EntryRef): string {
+  if (encodingOf(slab, entry) !== Encoding.Chain) return '';
+  return ` ${describeChain(slab, rootOf(slab, entry) as ChainRef)}`;
 }
 
 /** Bytes of a string in an RDB file, uncompressed: its length and itself, small integers packed. */

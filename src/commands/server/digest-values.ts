@@ -14,6 +14,10 @@ import {
 import { readString, StringBytes } from '../../keyspace/strings.js';
 import { rootOf } from '../../keyspace/values.js';
 import type { Slab } from '../../slab/slab.js';
+import type { ArrayRef } from '../../types/array/array.js';
+import { POSITION_TEXT_BYTES_MAX, Position, writePosition } from '../../types/array/position.js';
+import { readSlot, SlotText } from '../../types/array/slot.js';
+import { ArrayWalk } from '../../types/array/walk.js';
 import { Hash, Text } from '../../types/hash/hash.js';
 import { ElementText, List, readElement } from '../../types/list.js';
 import { SetValue } from '../../types/set/value.js';
@@ -36,6 +40,12 @@ const sortedSetWalk = new SortedSetWalk();
 const hash = new Hash();
 const field = new Text();
 const entries = new EntryCursor();
+const arrayWalk = new ArrayWalk();
+const slotText = new SlotText();
+const firstPosition = new Position();
+const lastPosition = new Position();
+lastPosition.set(-1, -1);
+const positionText = new Uint8Array(new ArrayBuffer(POSITION_TEXT_BYTES_MAX));
 const scoreText = new Uint8Array(new ArrayBuffer(DOUBLE_TEXT_BYTES_MAX));
 
 /** Mixes an entry's type, value and whether it expires into `digest`. */
@@ -60,6 +70,9 @@ export function mixValue(digest: Uint8Array, slab: Slab, entry: EntryRef): void 
       break;
     case Type.Stream:
       mixStream(digest, slab, entry);
+      break;
+    case Type.Array:
+      mixArray(digest, slab, entry);
       break;
     case Type.Any:
       fail('an entry has a type');
@@ -131,5 +144,16 @@ function mixStream(digest: Uint8Array, slab: Slab, entry: EntryRef): void {
       mixDigest(digest, slab.u8, entries.nameAt, entries.nameBytes);
       mixDigest(digest, slab.u8, entries.valueAt, entries.valueBytes);
     }
+  }
+}
+
+/** Positions and values in order; the cursor does not count. */
+function mixArray(digest: Uint8Array, slab: Slab, entry: EntryRef): void {
+  arrayWalk.open(slab, rootOf(slab, entry) as ArrayRef, firstPosition, lastPosition);
+  while (arrayWalk.next()) {
+    const { high, low } = arrayWalk.position;
+    mixDigest(digest, positionText, 0, writePosition(positionText, 0, high, low));
+    readSlot(slab, arrayWalk.word, slotText);
+    mixDigest(digest, slotText.u8, slotText.start, slotText.length);
   }
 }

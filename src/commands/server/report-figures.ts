@@ -4,6 +4,7 @@ import { arch, release, type as systemName, totalmem } from 'node:os';
 import type { Context } from '../../dispatch/context.js';
 import { REDIS_VERSION } from '../../dispatch/server-door.js';
 import { Lookup } from '../../keyspace/keyspace.js';
+import { Kind } from '../../pubsub/registry.js';
 import { heldBytesOf } from '../../slab/alloc.js';
 import { counterOf, Header, usedBytesOf } from '../../slab/slab.js';
 import { ClientFlag } from '../../stats/clients.js';
@@ -51,6 +52,7 @@ export function clients(context: Context): readonly InfoField[] {
   const views = directory.views();
   const blocked = views.filter(({ flags }) => (flags & ClientFlag.Blocked) !== 0).length;
   const tracking = views.filter(({ flags }) => (flags & ClientFlag.Tracking) !== 0).length;
+  const subscribers = views.filter(({ flags }) => (flags & ClientFlag.PubSub) !== 0).length;
   const largest = (bytesOf: (view: (typeof views)[number]) => number) =>
     views.reduce((most, view) => Math.max(most, bytesOf(view)), 0);
   return [
@@ -61,6 +63,7 @@ export function clients(context: Context): readonly InfoField[] {
     ['client_recent_max_output_buffer', largest((view) => view.outputBytes)],
     ['blocked_clients', blocked],
     ['tracking_clients', tracking],
+    ['pubsub_clients', subscribers],
     ['clients_in_timeout_table', blocked],
     ['total_blocking_keys', context.blocking.waiters.keyCount()],
     ['total_blocking_keys_on_nokey', context.blocking.waiters.keylessKeyCount()],
@@ -181,7 +184,8 @@ export function persistence(context: Context): readonly InfoField[] {
 }
 
 export function stats(context: Context): readonly InfoField[] {
-  const { commandStats: perCommand, stats: counters, table } = context.server;
+  const { commandStats: perCommand, stats: counters, table, pubsub } = context.server;
+  const { registry } = pubsub;
   let calls = 0;
   let commandUs = 0;
   for (const command of table.all) {
@@ -215,6 +219,9 @@ export function stats(context: Context): readonly InfoField[] {
     ['current_eviction_exceeded_time', 0],
     ['keyspace_hits', counters.lookup(Lookup.Hits)],
     ['keyspace_misses', counters.lookup(Lookup.Misses)],
+    ['pubsub_channels', registry.nameCount(Kind.Channel)],
+    ['pubsub_patterns', registry.nameCount(Kind.Pattern)],
+    ['pubsubshard_channels', registry.nameCount(Kind.Shard)],
     ...NOT_HERE,
     ['unexpected_error_replies', counters.total(Counter.UnexpectedErrors)],
     ['total_error_replies', counters.total(Counter.ErrorReplies)],
@@ -244,9 +251,6 @@ export function stats(context: Context): readonly InfoField[] {
 
 /** Figures of features that this server does not have. */
 const NOT_HERE: readonly InfoField[] = [
-  ['pubsub_channels', 0],
-  ['pubsub_patterns', 0],
-  ['pubsubshard_channels', 0],
   ['latest_fork_usec', 0],
   ['total_forks', 0],
   ['migrate_cached_sockets', 0],

@@ -78,6 +78,7 @@ export const info = sessionCommand({
   syntax: '[section [section ...]]',
   tips: ['nondeterministic_output', 'request_policy:all_shards', 'response_policy:special'],
   history: [['7.0.0', 'Several sections may be asked for at once.']],
+  visits: true,
   run(context) {
     const { args, reply } = context;
     const words: string[] = [];

@@ -13,12 +13,19 @@ import {
   keysFrom,
 } from '../../dispatch/define.js';
 import { Notify } from '../../dispatch/effects.js';
+import { JoinKind } from '../../dispatch/parts.js';
 import { Encoding, Type } from '../../keyspace/entry.js';
 import { Refusal, SYNTAX } from '../../resp/errors.js';
+import type { BlockRef } from '../../slab/alloc.js';
 import { NONE } from '../../slab/slab.js';
+import { integersIsAt, integersSeek } from '../../structs/integers.js';
+import { Row, Wanted } from '../../structs/table-join.js';
+import type { MemberRef } from '../../types/set/member.js';
 import { SetResult } from '../../types/set/result.js';
 import { SetValue } from '../../types/set/value.js';
 import { SetWalk } from '../../types/set/walk.js';
+import { thresholds } from '../../types/thresholds.js';
+import { isWorthJoining, Joined } from '../joined.js';
 import { createSetEntry, entryReserve, openSet, replyMembers } from './members.js';
 
 const INT64_MAX = 2 ** 63;
@@ -87,9 +94,27 @@ function isSame(one: SetValue, other: SetValue): boolean {
 const sources = new Sources();
 const result = new SetResult(sources.sets);
 const walk = new SetWalk();
+const joined = new Joined();
 
 /** Collects into `result`; finds all sets first, which may refuse. */
 type Collect = (context: Context, first: number, end: number, limit: number) => void;
+
+// ── Two tables at once ───────────────────────────────────────────────────────────────────────
+
+/** Is it worth while to meet the members of `set` together with those of `other`? */
+function canJoin(set: SetValue, other: SetValue, limit: number): boolean {
+  if (set.encoding !== Encoding.Table || other.encoding !== Encoding.Table) return false;
+  return isWorthJoining(set.count, other.count, limit);
+}
+
+/** `walk` and `joined` go to set `at`: which of its members has set `other`, too, or has it not? */
+function openJoin(context: Context, at: number, other: number, wanted: Wanted): void {
+  const set = sources.sets[at]!;
+  const { slab, root } = sources.sets[other]!;
+  const { count, root: own } = set;
+  joined.open(context, set.slab, own << 1, count, slab, root << 1, JoinKind.Sets, wanted);
+  walk.open(set);
+}
 
 // ── The three operations ─────────────────────────────────────────────────────────────────────
 
@@ -105,11 +130,70 @@ const intersect: Collect = (context, first, end, limit) => {
   // Redis collects in an array of integers only what comes from one.
   const isIntegers = smallest.encoding === Encoding.Integers;
   result.begin(isIntegers ? Encoding.Integers : Encoding.Packed);
+  if (sources.count > 1 && canJoin(smallest, sets[1]!, limit)) {
+    intersectJoined(context, limit);
+    return;
+  }
+  if (isIntegers && areAllIntegers()) {
+    intersectIntegers(limit);
+    return;
+  }
   walk.open(smallest);
   while (result.count < limit && walk.next()) {
     if (isInAll(1)) result.add(walk, 0);
   }
 };
+
+function areAllIntegers(): boolean {
+  const { sets, count } = sources;
+  for (let at = 0; at < count; at++) if (sets[at]!.encoding !== Encoding.Integers) return false;
+  return true;
+}
+
+/** Where intersectIntegers stands in each set. */
+let places = new Int32Array(8);
+
+/** Arrays in ascending order are gone through side by side. */
+function intersectIntegers(limit: number): void {
+  if (places.length < sources.count) places = new Int32Array(sources.count * 2);
+  places.fill(0);
+  walk.open(sources.sets[0]!);
+  while (result.count < limit && walk.next()) {
+    if (isAtPlaces()) result.add(walk, 0);
+  }
+}
+
+function isAtPlaces(): boolean {
+  const { sets, count } = sources;
+  const { low, high } = walk;
+  for (let at = 1; at < count; at++) {
+    const { slab, root } = sets[at]!;
+    const place = integersSeek(slab, root as BlockRef, places[at]!, low, high);
+    places[at] = place;
+    if (!integersIsAt(slab, root as BlockRef, place, low, high)) return false;
+  }
+  return true;
+}
+
+function intersectJoined(context: Context, limit: number): void {
+  const isDecided = sources.count === 2;
+  openJoin(context, 0, 1, Wanted.Common);
+  while (joined.next()) {
+    if (result.count >= limit) {
+      joined.close();
+      return;
+    }
+    const { rowCount, rows, rowsAt } = joined;
+    if (isDecided && result.countsOnly) {
+      result.count += rowCount;
+      continue;
+    }
+    for (let row = 0; row < rowCount; row++) {
+      walk.standOnBlock(rows[rowsAt + row * Row.Words + Row.Ref]! as MemberRef);
+      if (isDecided || isInAll(2)) result.add(walk, 0);
+    }
+  }
+}
 
 /** Is the member where the walk stands in all sets from `first` on? */
 function isInAll(first: number): boolean {
@@ -120,9 +204,10 @@ function isInAll(first: number): boolean {
   return true;
 }
 
-function isInAny(first: number): boolean {
-  const { sets, count } = sources;
-  for (let at = first; at < count; at++) {
+/** Is the member where the walk stands in any set from `first` on, before `end`? */
+function isInAny(first: number, end: number): boolean {
+  const { sets } = sources;
+  for (let at = first; at < end; at++) {
     if (walk.isIn(sets[at]!)) return true;
   }
   return false;
@@ -131,11 +216,76 @@ function isInAny(first: number): boolean {
 const unite: Collect = (context, first, end, limit) => {
   sources.find(context, first, end);
   result.begin(Encoding.Integers);
+  if (sources.count > 0 && canUniteInOrder()) {
+    uniteLargest(context, limit);
+    return;
+  }
   for (let at = 0; at < sources.count; at++) {
     walk.open(sources.sets[at]!);
     while (result.count < limit && walk.next()) result.addOnce(walk, at);
   }
 };
+
+/** Looking members up in more sets than this takes longer than indexing the result. */
+const LOOKED_UP_SETS_MAX = 3;
+
+/**
+ * May the largest set come first? With few sets, and when the result becomes a table whatever comes
+ * first: else the order of the members decides on the encoding.
+ */
+function canUniteInOrder(): boolean {
+  const { sets, count } = sources;
+  if (count > LOOKED_UP_SETS_MAX) return false;
+  const { setMaxIntsetEntries, setMaxListpackEntries } = thresholds;
+  for (let at = 0; at < count; at++) {
+    const set = sets[at]!;
+    if (set.encoding === Encoding.Table) {
+      if (set.count > Math.max(setMaxIntsetEntries, setMaxListpackEntries)) return true;
+    }
+  }
+  return false;
+}
+
+/** All members of the largest set, and of each other those that none before it has. */
+function uniteLargest(context: Context, limit: number): void {
+  const { sets } = sources;
+  sources.sort(0, false);
+  walk.open(sets[0]!);
+  while (result.count < limit && walk.next()) result.add(walk, 0);
+  for (let at = 1; at < sources.count && result.count < limit; at++) {
+    addUnlike(context, at, 0, at, limit);
+  }
+}
+
+/** Adds the members of set `at` that no set in [first, end) has. */
+function addUnlike(context: Context, at: number, first: number, end: number, limit: number): void {
+  const { sets } = sources;
+  const set = sets[at]!;
+  for (let other = first; other < end; other++) if (isSame(sets[other]!, set)) return;
+  if (first === end || !canJoin(set, sets[first]!, limit)) {
+    walk.open(set);
+    while (result.count < limit && walk.next()) {
+      if (!isInAny(first, end)) result.add(walk, at);
+    }
+    return;
+  }
+  openJoin(context, at, first, Wanted.Alone);
+  while (joined.next()) {
+    if (result.count >= limit) {
+      joined.close();
+      return;
+    }
+    const { rowCount, rows, rowsAt } = joined;
+    if (result.countsOnly && first + 1 === end) {
+      result.count += rowCount;
+      continue;
+    }
+    for (let row = 0; row < rowCount; row++) {
+      walk.standOnBlock(rows[rowsAt + row * Row.Words + Row.Ref]! as MemberRef);
+      if (!isInAny(first + 1, end)) result.add(walk, at);
+    }
+  }
+}
 
 const subtract: Collect = (context, first, end, limit) => {
   sources.find(context, first, end);
@@ -144,10 +294,7 @@ const subtract: Collect = (context, first, end, limit) => {
   if (looksUp()) {
     // The largest first: it is the likeliest to have the member.
     sources.sort(1, false);
-    walk.open(sources.sets[0]!);
-    while (result.count < limit && walk.next()) {
-      if (!isInAny(1)) result.add(walk, 0);
-    }
+    addUnlike(context, 0, 1, sources.count, limit);
     return;
   }
   walk.open(sources.sets[0]!);
@@ -178,6 +325,7 @@ function answer(context: Context, collect: Collect): void {
     answerOne(context);
     return;
   }
+  result.countsOnly = false;
   collect(context, 1, args.count, NO_LIMIT);
 
   reply.set(result.count);
@@ -203,6 +351,7 @@ function answerOne(context: Context): void {
 
 function store(context: Context, collect: Collect, event: string): void {
   const { args, reply } = context;
+  result.countsOnly = false;
   collect(context, 2, args.count, NO_LIMIT);
 
   const target = context.at(1);
@@ -215,8 +364,9 @@ function store(context: Context, collect: Collect, event: string): void {
   const root = count > 0 ? result.store(slab, encoding) : NONE;
   result.end();
   const replaced = target.peek(args, 1);
-  if (replaced !== NONE) target.remove(args, 1, replaced);
+  if (replaced !== NONE && count === 0) target.remove(args, 1, replaced);
   if (count > 0) {
+    if (replaced !== NONE) target.makeWay(args, 1, replaced);
     createSetEntry(context, 1, stored.open(slab, encoding, root));
     context.changed(1, Notify.Set, event);
   } else if (replaced !== NONE) {
@@ -252,6 +402,7 @@ function count(context: Context, collect: Collect): void {
   const end = 2 + readKeyCount(args);
   const limit = readLimit(args, end, collect === unite);
 
+  result.countsOnly = true;
   collect(context, 2, end, limit);
 
   reply.integer(Math.min(result.count, limit));

@@ -164,7 +164,7 @@ export function keepAfterRemoval(
   context.changed(index, Notify.Set, event);
   if (value.count !== 0) return;
   partition.remove(context.args, index, entry);
-  context.changed(index, Notify.Generic, 'del');
+  context.alsoChanged(index, Notify.Generic, 'del');
 }
 
 const moved = new SetValue();

@@ -143,7 +143,7 @@ function popAll(context: Context, entry: EntryRef): void {
     effects.arg(args, 1);
   }
   context.changed(1, Notify.Set, 'spop');
-  context.changed(1, Notify.Generic, 'del');
+  context.alsoChanged(1, Notify.Generic, 'del');
 }
 
 /** Begins the next recorded SREM after `done` of `count` members, where one is due. */

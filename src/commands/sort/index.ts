@@ -18,8 +18,9 @@ import { lengthOf } from '../../keyspace/values.js';
 import { Refusal, SYNTAX, WRONG_TYPE } from '../../resp/errors.js';
 import type { Reply } from '../../resp/write.js';
 import { NONE } from '../../slab/slab.js';
-import { listpackTextBytes, newListReserve } from '../../types/list.js';
-import { list, openForGrowth, saveList } from '../list/value.js';
+import { Encoding } from '../../types/kind.js';
+import { builtListReserve } from '../../types/list.js';
+import { list, saveList } from '../list/value.js';
 import { addAll, addPart, isSortable, makeLarge } from './elements.js';
 import { readNumber, sortByNumber, sortByText, unsorted } from './order.js';
 import { hasStar, isElementItself, Pattern, value } from './pattern.js';
@@ -218,19 +219,6 @@ function collect(context: Context, order: Int32Array): void {
   }
 }
 
-/** What a push on a quicklist allows for besides the text. */
-const QUICKLIST_ENTRY_BYTES = 8;
-
-/** Bytes as Redis counts them when it looks whether all of `results` fit into one list node. */
-function nodeBytes(): number {
-  const { u8, starts, lengths, count } = results;
-  let bytes = QUICKLIST_ENTRY_BYTES + lengths[count - 1]!;
-  for (let index = 0; index < count - 1; index++) {
-    bytes += listpackTextBytes(u8, starts[index]!, lengths[index]!);
-  }
-  return bytes;
-}
-
 /** Makes `results` the list of the target's key, or removes it when there are none. */
 function store(context: Context): void {
   const { args, reply } = context;
@@ -246,14 +234,16 @@ function store(context: Context): void {
     reply.integer(0);
     return;
   }
-  const bytes = Math.max(nodeBytes(), results.bytes);
-  partition.reserve(newListReserve(partition.slab, bytes, count) + args.lengthOf(storeAt));
+  const { slab } = partition;
+  partition.reserve(builtListReserve(slab, results.bytes, count) + args.lengthOf(storeAt));
 
-  if (replaced !== NONE) partition.remove(args, storeAt, replaced);
-  const entry = openForGrowth(list, context, storeAt, NONE as EntryRef, bytes, count);
+  if (replaced !== NONE) partition.makeWay(args, storeAt, replaced);
+  const entry = partition.create(args, storeAt, Type.List, Encoding.Chain, 0, 0);
+  list.build(slab);
   for (let index = 0; index < count; index++) {
     list.push(false, u8, starts[index]!, lengths[index]!);
   }
+  list.settle();
   saveList(list, entry);
   context.changed(storeAt, Notify.List, 'sortstore');
 

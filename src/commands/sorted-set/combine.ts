@@ -10,12 +10,18 @@ import {
   Flag,
   keyAt,
 } from '../../dispatch/define.js';
-import { encodingOf, payloadLow, Type, typeOf } from '../../keyspace/entry.js';
+import { JoinKind } from '../../dispatch/parts.js';
+import { Encoding, encodingOf, payloadLow, Type, typeOf } from '../../keyspace/entry.js';
 import { Refusal, SYNTAX, WRONG_TYPE } from '../../resp/errors.js';
-import { NONE } from '../../slab/slab.js';
+import { NONE, type Slab } from '../../slab/slab.js';
+import { type MemberRef as NameRef, nameBytes, nameStart, scoreOf } from '../../structs/member.js';
+import { Row, Wanted } from '../../structs/table-join.js';
+import { type MemberRef, memberLength, memberStart } from '../../types/set/member.js';
 import { SetValue } from '../../types/set/value.js';
 import { SetWalk } from '../../types/set/walk.js';
 import { SortedSet, SortedSetWalk } from '../../types/sorted-set/index.js';
+import { tableOf } from '../../types/sorted-set/large.js';
+import { isWorthJoining, Joined } from '../joined.js';
 import { type Collected, collected } from './collected.js';
 
 const WEIGHTS = word('WEIGHTS');
@@ -50,7 +56,7 @@ class Source {
   length = 0;
   /** Tells sources of the same key. */
   readonly entry: number;
-  readonly slabIndex: number;
+  readonly slab: Slab;
   /** The score that find or next has met. */
   score = 1;
   private readonly sorted: SortedSet | null = null;
@@ -66,7 +72,7 @@ class Source {
     const { slab } = context.at(index);
     const entry = context.at(index).find(context.args, index, Type.Any);
     this.entry = entry;
-    this.slabIndex = slab.index;
+    this.slab = slab;
     if (entry === NONE) return;
     const type = typeOf(slab, entry);
     const encoding = encodingOf(slab, entry);
@@ -81,8 +87,41 @@ class Source {
     }
   }
 
+  /** The word at which the table of the members' names stands; NONE where there is none. */
+  get tableAt(): number {
+    if (this.plain !== null) {
+      return this.plain.encoding === Encoding.Table ? this.plain.root << 1 : NONE;
+    }
+    return this.sorted === null || this.sorted.isSmall ? NONE : tableOf(this.sorted.root);
+  }
+
+  /** What the entries of that table are. */
+  get kind(): JoinKind {
+    return this.plain === null ? JoinKind.SortedSets : JoinKind.Sets;
+  }
+
+  /** Can the members be met together with those of `other`? */
+  canJoin(other: Source, limit: number): boolean {
+    if (this.kind !== other.kind || this.tableAt === NONE || other.tableAt === NONE) return false;
+    return !this.isSameAs(other) && isWorthJoining(this.length, other.length, limit);
+  }
+
+  /** To the member at a ref of that table. */
+  standAt(ref: number): void {
+    const { slab } = this;
+    this.u8 = slab.u8 as Uint8Array<ArrayBuffer>;
+    if (this.plain === null) {
+      this.start = nameStart(ref as NameRef);
+      this.bytes = nameBytes(slab, ref as NameRef);
+      this.score = scoreOf(slab, ref as NameRef);
+    } else {
+      this.start = memberStart(slab, ref as MemberRef);
+      this.bytes = memberLength(slab, ref as MemberRef);
+    }
+  }
+
   isSameAs(other: Source): boolean {
-    return this.entry === other.entry && this.slabIndex === other.slabIndex;
+    return this.entry === other.entry && this.slab === other.slab;
   }
 
   find(u8: Uint8Array, start: number, length: number): boolean {
@@ -120,6 +159,8 @@ class Source {
     return true;
   }
 }
+
+const joined = new Joined();
 
 /** What the running command asks for. */
 const wanted = { aggregate: Aggregate.Sum as Aggregate, withScores: false, limit: 0 };
@@ -209,38 +250,94 @@ function unite(sources: readonly Source[], into: Collected): void {
 
 /** Hands each member of all sources to `visit` until that says it is enough. */
 function intersect(
+  context: Context,
   sources: readonly Source[],
   visit: (source: Source, score: number) => boolean,
 ): void {
   const first = sources[0]!;
+  const second = sources[1];
+  if (second !== undefined && first.canJoin(second, limitOf())) {
+    intersectJoined(context, sources, second, visit);
+    return;
+  }
   while (first.next()) {
-    const own = first.score;
-    let score = notNaN(shareOf(first, own));
-    let isEverywhere = true;
-    for (let index = 1; index < sources.length && isEverywhere; index++) {
-      const source = sources[index]!;
-      if (source.isSameAs(first)) score = aggregate(score, shareOf(source, own));
-      else if (source.find(first.u8, first.start, first.bytes)) {
-        score = aggregate(score, shareOf(source, source.score));
-      } else {
-        isEverywhere = false;
-      }
-    }
-    if (isEverywhere && visit(first, score)) return;
+    const score = scoreInAll(sources, 1, notNaN(shareOf(first, first.score)));
+    if (!Number.isNaN(score) && visit(first, score)) return;
   }
 }
 
-function subtract(sources: readonly Source[], into: Collected): void {
+function limitOf(): number {
+  return wanted.limit === 0 ? Infinity : wanted.limit;
+}
+
+/** As intersect, for two tables first. */
+function intersectJoined(
+  context: Context,
+  sources: readonly Source[],
+  second: Source,
+  visit: (source: Source, score: number) => boolean,
+): void {
   const first = sources[0]!;
-  while (first.next()) {
-    const { bytes, score, start, u8 } = first;
-    let isElsewhere = false;
-    for (let index = 1; index < sources.length && !isElsewhere; index++) {
-      const source = sources[index]!;
-      isElsewhere = source.isSameAs(first) || source.find(u8, start, bytes);
+  openJoin(context, first, second, Wanted.Common);
+  while (joined.next()) {
+    const { rowCount, rows, rowsAt } = joined;
+    for (let row = 0; row < rowCount; row++) {
+      const at = rowsAt + row * Row.Words;
+      first.standAt(rows[at + Row.Ref]!);
+      second.standAt(rows[at + Row.Match]!);
+      const own = notNaN(shareOf(first, first.score));
+      const score = scoreInAll(sources, 2, aggregate(own, shareOf(second, second.score)));
+      if (Number.isNaN(score) || !visit(first, score)) continue;
+      joined.close();
+      return;
     }
-    if (!isElsewhere) into.add(u8, start, bytes, score);
   }
+}
+
+function openJoin(context: Context, first: Source, second: Source, wantedRows: Wanted): void {
+  const { kind, length, slab, tableAt } = first;
+  joined.open(context, slab, tableAt, length, second.slab, second.tableAt, kind, wantedRows);
+}
+
+/** `score` and what the sources from `next` on add to it; NaN when one has not the member. */
+function scoreInAll(sources: readonly Source[], next: number, score: number): number {
+  const first = sources[0]!;
+  for (let index = next; index < sources.length; index++) {
+    const source = sources[index]!;
+    if (source.isSameAs(first)) score = aggregate(score, shareOf(source, first.score));
+    else if (!source.find(first.u8, first.start, first.bytes)) return Number.NaN;
+    else score = aggregate(score, shareOf(source, source.score));
+  }
+  return score;
+}
+
+function subtract(context: Context, sources: Source[], into: Collected): void {
+  const first = sources[0]!;
+  for (const source of sources) if (source !== first && source.isSameAs(first)) return;
+  const others = sources.slice(1).sort((a, b) => b.length - a.length);
+  const largest = others[0];
+  if (largest === undefined || !first.canJoin(largest, Infinity)) {
+    while (first.next()) {
+      if (!isInAny(others, 0, first)) into.append(first.u8, first.start, first.bytes, first.score);
+    }
+    return;
+  }
+  openJoin(context, first, largest, Wanted.Alone);
+  while (joined.next()) {
+    const { rowCount, rows, rowsAt } = joined;
+    for (let row = 0; row < rowCount; row++) {
+      first.standAt(rows[rowsAt + row * Row.Words + Row.Ref]!);
+      if (!isInAny(others, 1, first)) into.append(first.u8, first.start, first.bytes, first.score);
+    }
+  }
+}
+
+/** Is the member on which `source` stands in any of `others` from `next` on? */
+function isInAny(others: readonly Source[], next: number, source: Source): boolean {
+  for (let index = next; index < others.length; index++) {
+    if (others[index]!.find(source.u8, source.start, source.bytes)) return true;
+  }
+  return false;
 }
 
 /** Reads the command from word `countIndex` on and leaves its result in `collected`. */
@@ -249,15 +346,15 @@ function combine(context: Context, operation: Operation, countIndex: number, tak
   readOptions(context, countIndex + 1 + sources.length, sources, takes);
   collected.begin();
   if (operation === Operation.Difference) {
-    subtract(sources, collected);
+    subtract(context, sources, collected);
     return;
   }
   // As Redis: the sum of floats depends on the order in which they are added.
   sources.sort((a, b) => a.length - b.length);
   if (operation === Operation.Union) unite(sources, collected);
   else {
-    intersect(sources, (source, score) => {
-      collected.add(source.u8, source.start, source.bytes, score);
+    intersect(context, sources, (source, score) => {
+      collected.append(source.u8, source.start, source.bytes, score);
       return false;
     });
   }
@@ -386,7 +483,7 @@ const zintercard = crossCommand({
 
     sources.sort((a, b) => a.length - b.length);
     let count = 0;
-    intersect(sources, () => ++count === wanted.limit);
+    intersect(context, sources, () => ++count === wanted.limit);
 
     context.reply.integer(count);
   },

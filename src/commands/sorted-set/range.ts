@@ -236,7 +236,7 @@ const zrangestore = crossCommand({
       walk.seek(set, range.from);
       for (let index = 0; index < count; index++) {
         walk.readScore();
-        collected.add(walk.u8, walk.start, walk.length, walk.score);
+        collected.append(walk.u8, walk.start, walk.length, walk.score);
         walk.next();
       }
     }

@@ -64,5 +64,5 @@ export function endRemoval(context: Context, index: number, entry: EntryRef, eve
   context.changed(index, Notify.SortedSet, event);
   if (set.length > 0) return;
   context.at(index).remove(context.args, index, entry);
-  context.changed(index, Notify.Generic, 'del');
+  context.alsoChanged(index, Notify.Generic, 'del');
 }

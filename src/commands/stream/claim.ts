@@ -36,7 +36,7 @@ import {
 import { compareIds, readIdAt, StreamId, ZERO_ID } from '../../types/stream/id.js';
 import { IdTreeCursor } from '../../types/stream/id-tree.js';
 import { findEntry, type StreamRef } from '../../types/stream/stream.js';
-import { recordClaim, recordConsumer, recordGroup } from './records.js';
+import { recordAcknowledged, recordClaim, recordConsumer, recordGroup } from './records.js';
 import {
   editStream,
   groupIn,
@@ -82,7 +82,7 @@ function claimant(context: Context, group: GroupRef): ConsumerRef {
   return created;
 }
 
-function findGroupOf(context: Context, stream: StreamRef): GroupRef {
+export function findGroupOf(context: Context, stream: StreamRef): GroupRef {
   const { args, partition } = context;
   const group = groupIn(partition.slab, stream, args, GROUP);
   if (group !== NONE) return group;
@@ -90,10 +90,16 @@ function findGroupOf(context: Context, stream: StreamRef): GroupRef {
   throw new Refusal(`NOGROUP No such key '${key}' or consumer group '${quoted(args, GROUP)}'`);
 }
 
-/** The entry is deleted: it is not pending any more, and the record says as much when applied. */
+/**
+ * The entry is deleted: it is not pending any more, and the record says as much when applied. A
+ * claim of what is nobody's would name no consumer.
+ */
 function dropDeleted(context: Context, slab: Slab, group: GroupRef, pending: number): void {
   const { effects } = context;
-  if (effects.isRecording) recordClaim(context, 1, GROUP, slab, group, id, pending);
+  if (effects.isRecording) {
+    if (consumerOf(slab, pending) === NONE) recordAcknowledged(context, 1, GROUP, id);
+    else recordClaim(context, 1, GROUP, slab, group, id, pending);
+  }
   removePending(slab, group, id);
   effects.dirty++;
 }

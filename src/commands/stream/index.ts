@@ -5,6 +5,7 @@ import { addCommands } from './add.js';
 import { claimCommands } from './claim.js';
 import { groupCommands } from './group.js';
 import { inspectCommands } from './inspect.js';
+import { nackCommands } from './nack.js';
 import { pendingCommands } from './pending.js';
 import { rangeCommands } from './range.js';
 import { readCommands } from './read.js';
@@ -18,5 +19,6 @@ export const streamCommands: readonly CommandSpec[] = [
   ...groupCommands,
   ...pendingCommands,
   ...claimCommands,
+  ...nackCommands,
   ...inspectCommands,
 ];

@@ -42,6 +42,7 @@ import {
   pendingCount,
   readDeliveredId,
   seenMs,
+  unownedCount,
 } from '../../types/stream/groups.js';
 import { MAX_ID, readIdAt, StreamId, ZERO_ID } from '../../types/stream/id.js';
 import { IdTreeCursor } from '../../types/stream/id-tree.js';
@@ -172,7 +173,8 @@ function replyFullGroup(
   group: GroupRef,
   count: number,
 ): void {
-  reply.map(7);
+  const released = unownedCount(slab, group);
+  reply.map(released === 0 ? 7 : 8);
   replyGroupName(reply, slab, group);
   replyProgress(reply, slab, found, group);
   reply.text('pel-count');
@@ -193,6 +195,10 @@ function replyFullGroup(
   for (let index = 0; index < consumerCount(slab, group); index++) {
     replyFullConsumer(reply, slab, group, consumerAt(slab, group, index), count);
   }
+  // Redis 8 tells it always; here the answer is that of older ones where nothing was released.
+  if (released === 0) return;
+  reply.text('nacked-count');
+  reply.integer(released);
 }
 
 function replyFullConsumer(

@@ -164,8 +164,12 @@ function replySummary({ reply }: Context, slab: Slab, group: GroupRef): void {
   }
 }
 
-/** The name of a consumer. */
+/** The name of a consumer; an empty one for nobody. */
 export function replyConsumer(reply: Reply, slab: Slab, consumer: ConsumerRef): void {
+  if (consumer === NONE) {
+    reply.text('');
+    return;
+  }
   reply.bulk(slab.u8, consumerNameStart(consumer), consumerNameLength(slab, consumer));
 }
 
@@ -190,8 +194,9 @@ function replyRange(context: Context, slab: Slab, group: GroupRef): void {
     reply.array(4);
     readIdAt(slab.i32, record, id);
     replyId(reply, id);
-    replyConsumer(reply, slab, consumerOf(slab, record));
-    reply.integer(Math.max(0, nowMs - deliveredMs(slab, record)));
+    const consumer = consumerOf(slab, record);
+    replyConsumer(reply, slab, consumer);
+    reply.integer(consumer === NONE ? -1 : Math.max(0, nowMs - deliveredMs(slab, record)));
     reply.int64(deliveriesLow(slab, record), deliveriesHigh(slab, record));
   }
 }

@@ -210,6 +210,16 @@ function findPlaces(context: Context): void {
     else readId(args, idWord, id);
     shares.starts.add(id);
   }
+  if (context.keyspace.announcesMisses) announceMisses(context);
+}
+
+/** Redis looks at all keys once for their IDs and again to read: who listens hears of both. */
+function announceMisses(context: Context): void {
+  for (let place = 0; place < reading.keyCount; place++) {
+    const key = reading.firstKey + place;
+    if (shares.streams[place] !== NONE || !context.isHere(key)) continue;
+    context.at(key).announceMiss(context.args, key);
+  }
 }
 
 /** As findPlaces, for a group and a change. */

@@ -19,6 +19,7 @@ import {
 import { StreamId } from '../../types/stream/id.js';
 import { idText, textOf } from './value.js';
 
+const XACK = word('XACK');
 const XCLAIM = word('XCLAIM');
 const XGROUP = word('XGROUP');
 const SETID = word('SETID');
@@ -31,6 +32,7 @@ const JUSTID = word('JUSTID');
 const LASTID = word('LASTID');
 const NO_IDLE_TIME = word('0');
 
+const ACK_WORDS = 4;
 const CLAIM_WORDS = 14;
 const SETID_WORDS = 7;
 const CREATE_WORDS = 5;
@@ -69,6 +71,21 @@ export function recordClaim(
   effects.word(LASTID);
   readDeliveredId(slab, group, last);
   effects.bytes(idText, 0, textOf(last));
+}
+
+/** Records that the entry `id` is not pending any more. */
+export function recordAcknowledged(
+  context: Context,
+  key: number,
+  groupWord: number,
+  id: StreamId,
+): void {
+  const { args, effects } = context;
+  effects.begin(ACK_WORDS);
+  effects.word(XACK);
+  effects.arg(args, key);
+  effects.arg(args, groupWord);
+  effects.bytes(idText, 0, textOf(id));
 }
 
 /** Records how far the group has read. */

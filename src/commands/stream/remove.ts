@@ -15,7 +15,7 @@ import { deleteById, findEntry, type StreamRef } from '../../types/stream/stream
 import { isReferences, options } from './trimming.js';
 import { editStream, groupIn, readId } from './value.js';
 
-const IDS = word('IDS');
+export const IDS = word('IDS');
 const COUNT_NOT_POSITIVE = new Refusal('ERR Number of IDs must be a positive integer');
 const COUNT_WRONG = new Refusal('ERR The `numids` parameter must match the number of arguments');
 
@@ -72,7 +72,17 @@ function noteDeleted(context: Context, deleted: number): void {
 
 // ── With a view to groups ────────────────────────────────────────────────────────────────────
 
-const block = { first: 0, end: 0 };
+/** The words of the IDs that readIds has read. */
+export const block = { first: 0, end: 0 };
+
+/** A count at word `index` and so many IDs behind it. */
+export function readIds(args: Slices, index: number): void {
+  const count = readInteger(args, index, COUNT_NOT_POSITIVE);
+  if (count <= 0) throw COUNT_NOT_POSITIVE;
+  if (count > args.count - index - 1) throw COUNT_WRONG;
+  block.first = index + 1;
+  block.end = block.first + count;
+}
 
 /** KEEPREF, DELREF or ACKED, and IDS with its count: in any order, from word `index` on. */
 function readIdsBlock(args: Slices, index: number): void {
@@ -85,11 +95,7 @@ function readIdsBlock(args: Slices, index: number): void {
       if (hasReferences) throw SYNTAX;
       hasReferences = true;
     } else if (isWord(args, index, IDS) && index + 1 < args.count && block.first === 0) {
-      const count = readInteger(args, index + 1, COUNT_NOT_POSITIVE);
-      if (count <= 0) throw COUNT_NOT_POSITIVE;
-      if (count > args.count - index - 2) throw COUNT_WRONG;
-      block.first = index + 2;
-      block.end = block.first + count;
+      readIds(args, index + 1);
       index = block.end - 1;
     } else if (block.first !== 0) throw COUNT_WRONG;
     else throw SYNTAX;

@@ -77,8 +77,7 @@ export function quoted(args: Slices, index: number): string {
 
 /** A second event for a key whose change was counted already. */
 export function alsoNotify(context: Context, index: number, event: string): void {
-  context.changed(index, Notify.Stream, event);
-  context.effects.dirty--;
+  context.alsoChanged(index, Notify.Stream, event);
 }
 
 // ── IDs among the arguments ──────────────────────────────────────────────────────────────────

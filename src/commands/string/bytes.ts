@@ -84,10 +84,9 @@ const SET = word('SET');
 
 /** A second event of the same change: no further change of the dataset. */
 export function notifyAlso(context: Context, index: number, notify: Notify, event: string): void {
-  const { notifications } = context.effects;
-  if ((notifications.classes & notify) === 0) return;
-  const { database } = context.at(index);
-  notifications.notify(notify, event, database, context.args.copy(index));
+  const { args, effects } = context;
+  const start = args.startOf(index);
+  effects.announce(context.at(index), args.u8, start, args.lengthOf(index), notify, event);
 }
 
 /** Records `SET key value`, from words of the command, or `SET key value KEEPTTL`. */

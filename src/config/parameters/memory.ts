@@ -14,11 +14,13 @@ const noEviction = inert('eviction arrives in a later version');
 const ownAllocator = inert('it has an allocator of its own');
 const noRehashing = inert('its tables grow bucket by bucket and are never rehashed');
 const alwaysSanitized = inert('it checks every payload in full');
+const neverCompresses = inert(
+  'no node of a list is compressed: it is read in place, without a copy to unpack it into',
+);
 const neverEvicts = inert('eviction arrives in a later version');
 const exactExpiry = inert(
   'its expiry index finds every expired key, so there is no effort to choose',
 );
-const noEvents = inert('keyspace events arrive with pub/sub in a later version');
 
 export const MEMORY_PARAMETERS: readonly Row[] = [
   integer('databases', { default: 16, min: 1, max: INT32_MAX, isMutable: false }),
@@ -35,7 +37,12 @@ export const MEMORY_PARAMETERS: readonly Row[] = [
     min: INT32_MIN,
     max: INT32_MAX,
   }),
-  integer('list-compress-depth', { default: 0, min: 0, max: INT32_MAX }),
+  integer('list-compress-depth', {
+    default: 0,
+    min: 0,
+    max: INT32_MAX,
+    support: neverCompresses,
+  }),
   integer('hash-max-listpack-entries', {
     alias: 'hash-max-ziplist-entries',
     default: 512,
@@ -95,7 +102,7 @@ export const MEMORY_PARAMETERS: readonly Row[] = [
     max: INT64_MAX,
     isUnsigned: true,
   }),
-  special('notify-keyspace-events', { form: eventClasses, support: noEvents }),
+  special('notify-keyspace-events', { form: eventClasses }),
   choice('maxmemory-policy', {
     values: [
       'volatile-lru',

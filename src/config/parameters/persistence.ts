@@ -74,7 +74,7 @@ export const PERSISTENCE_PARAMETERS: readonly Row[] = [
     isProtected: true,
     support: noSnapshots,
   }),
-  flag('rdbcompression', { default: true, support: noSnapshots }),
+  flag('rdbcompression', { default: true }),
   flag('rdbchecksum', { default: true, isMutable: false, support: noSnapshots }),
   flag('rdb-del-sync-files', { default: false, support: noSnapshots }),
   flag('rdb-save-incremental-fsync', { default: true, support: noSnapshots }),

@@ -11,6 +11,7 @@ import { assert } from '../../base/assert.js';
 import { copyBytes, equalBytes } from '../../base/bytes.js';
 import { hashBytes } from '../../base/hash.js';
 import { allocate, type BlockRef, capacityOf, release, SMALL_BYTES_MAX } from '../../slab/alloc.js';
+import { equalBlocks } from '../../slab/equal.js';
 import { NONE, type Ref, type Slab } from '../../slab/slab.js';
 
 export type MemberRef = Ref<'set member'>;
@@ -58,6 +59,18 @@ export function isMember(
   }
   if (bytes[at] !== LONG || longLength(bytes, at) !== length) return false;
   return equalBytes(bytes, at + LONG_HEAD, u8, start, length);
+}
+
+/**
+ * Are two members of two sets the same? Their blocks are alike from the length on, so that words
+ * are compared.
+ */
+export function areSameMembers(slab: Slab, ref: number, other: Slab, otherRef: number): boolean {
+  const length = slab.u8[ref << 3]!;
+  if (length !== other.u8[otherRef << 3]!) return false;
+  const bytes = length === LONG ? LONG_HEAD + longLength(slab.u8, ref << 3) : SHORT_HEAD + length;
+  if (length === LONG && longLength(other.u8, otherRef << 3) !== bytes - LONG_HEAD) return false;
+  return equalBlocks(slab, ref << 1, other, otherRef << 1, bytes);
 }
 
 export function hashOfMember(slab: Slab, ref: number): number {

@@ -13,6 +13,7 @@ import { type BlockRef, PAGE_BYTES, SMALL_BYTES_MAX } from '../../slab/alloc.js'
 import { NONE, type Slab } from '../../slab/slab.js';
 import { createIntegers, integersAdd, integersReserve } from '../../structs/integers.js';
 import { createPacked, packedAppend, packedReserve, tightenPacked } from '../../structs/packed.js';
+import { expectEntries } from '../../structs/table.js';
 import { Encoding } from '../kind.js';
 import { thresholds } from '../thresholds.js';
 import { memberReserve } from './member.js';
@@ -88,6 +89,8 @@ class EncodingRule {
 export class SetResult {
   /** Members in the result. */
   count = 0;
+  /** Nobody asks which members they are: `add` counts them alone. */
+  countsOnly = false;
   // The member that the last next() has come to.
   isInteger = false;
   low = 0;
@@ -133,7 +136,8 @@ export class SetResult {
 
   /** Adds the member of set `source` where `walk` stands; it is not in the result yet. */
   add(walk: SetWalk, source: number): void {
-    this.put(walk, source, 0);
+    if (this.countsOnly) this.count++;
+    else this.put(walk, source, 0);
   }
 
   /** As add, for results in which members are looked for. Nothing happens when it is there. */
@@ -272,6 +276,7 @@ export class SetResult {
     if (encoding === Encoding.Integers) return this.storeIntegers(slab);
     if (encoding === Encoding.Packed) return this.storePacked(slab);
     const root = createTable(slab);
+    expectEntries(slab, root << 1, this.count);
     while (this.next()) {
       if (this.isInteger) insertInteger(slab, root, this.low, this.high);
       else insertNew(slab, root, this.u8, this.start, this.length);

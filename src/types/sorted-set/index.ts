@@ -28,8 +28,10 @@ import {
   checkLarge,
   createLarge,
   largeAdd,
+  largeAppend,
   largeCopy,
   largeCopyReserve,
+  largeExpect,
   largeFind,
   largeFreeStep,
   largeHeldBytes,
@@ -178,6 +180,16 @@ export class SortedSet {
       largeFind(slab, this.root, u8, start, nameLength);
     }
     largeAdd(slab, this.root, score, u8, start, nameLength);
+  }
+
+  /** Makes room in an empty large set for members that are appended. */
+  expect(count: number): void {
+    largeExpect(this.slab, this.root, count);
+  }
+
+  /** Adds a member that comes after all others to a large set; `hash` is that of its name. */
+  append(score: number, u8: Uint8Array, start: number, length: number, hash: number): void {
+    largeAppend(this.slab, this.root, score, u8, start, length, hash);
   }
 
   /** Gives the member that find has just found another score. */

@@ -29,6 +29,7 @@ import {
 import {
   bucketAt,
   checkTable,
+  expectEntries,
   findInBucket,
   freeSegmentStep,
   insert,
@@ -41,6 +42,7 @@ import {
   RUN_MAX,
   TreeCursor,
   TreeRoot,
+  treeAppend,
   treeBytes,
   treeFreeStep,
   treeInsert,
@@ -128,6 +130,27 @@ export function largeAdd(
   treeInsert(slab, treeOf(root), member);
 }
 
+/** Makes room for `count` members in an empty set, as part of what largeReserve reserved. */
+export function largeExpect(slab: Slab, root: number, count: number): void {
+  expectEntries(slab, tableAt(root), count);
+}
+
+/** Adds a member that comes after all others; `hash` is that of its name. */
+export function largeAppend(
+  slab: Slab,
+  root: number,
+  score: number,
+  u8: Uint8Array,
+  start: number,
+  length: number,
+  hash: number,
+): void {
+  const member = createMember(slab, score, u8, start, length);
+  changeGranules(slab, root, member, 1);
+  insert(slab, tableAt(root), hash, member, hashOfName, 0);
+  treeAppend(slab, treeOf(root), member);
+}
+
 /** Removes a member that largeFind has just found. */
 export function largeRemove(slab: Slab, root: number, member: MemberRef): void {
   treeRemove(slab, treeOf(root), member);
@@ -183,14 +206,15 @@ export function largeCopy(slab: Slab, root: number, target: Slab): number {
   const copy = createLarge(target);
   const length = largeLength(slab, root);
   if (length === 0) return copy;
+  largeExpect(target, copy, length);
   const cursor = new TreeCursor();
   cursor.seek(slab, treeOf(root), 0);
   do {
     const { member } = cursor;
     const start = nameStart(member);
     const bytes = nameBytes(slab, member);
-    soughtHash = hashBytes(slab.u8, start, bytes);
-    largeAdd(target, copy, scoreOf(slab, member), slab.u8, start, bytes);
+    const hash = hashBytes(slab.u8, start, bytes);
+    largeAppend(target, copy, scoreOf(slab, member), slab.u8, start, bytes, hash);
   } while (cursor.next(slab));
   return copy;
 }

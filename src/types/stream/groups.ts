@@ -20,7 +20,8 @@
 //   ┌────┬──────────────────┬────────────┬──────────┐            ┌────┐
 //   │ ID │ delivered at, ms │ deliveries │ consumer │            │ ID │
 //   └────┴──────────────────┴────────────┴──────────┘            └────┘
-//    4    int64              int64        ref                     4
+//    4    int64              int64        ref; NONE:              4
+//                                         released
 //
 // A pending entry takes 52 bytes where entries are delivered in order.
 
@@ -106,6 +107,7 @@ export const PENDING_WORDS = Pending.Words;
 export const OWN_WORDS = ID_WORDS;
 
 const TWO_32 = 2 ** 32;
+const INT32_MAX = 2 ** 31 - 1;
 const scratch = new StreamId();
 const other = new StreamId();
 
@@ -464,12 +466,15 @@ export function setDeliveries(slab: Slab, record: number, low: number, high: num
   slab.i32[record + Pending.CountHigh] = high;
 }
 
+/** One more, up to the greatest int64: there an entry stands that is not to be tried again. */
 export function countDelivery(slab: Slab, record: number): void {
   const low = (deliveriesLow(slab, record) + 1) | 0;
   const high = deliveriesHigh(slab, record);
+  if (low === 0 && high === INT32_MAX) return;
   setDeliveries(slab, record, low, low === 0 ? high + 1 : high);
 }
 
+/** Whose a pending entry is; NONE for one that was released. */
 export function consumerOf(slab: Slab, record: number): ConsumerRef {
   return slab.i32[record + Pending.Consumer]! as ConsumerRef;
 }
@@ -492,20 +497,60 @@ export function addPending(
   return record;
 }
 
+/**
+ * As addPending, for an entry that is nobody's, or whose consumer is told later, by ownPending: RDB
+ * files have it so. Returns its record. Memory was reserved.
+ */
+export function addUnowned(slab: Slab, group: GroupRef, id: StreamId, ms: number): number {
+  const record = insertInIdTree(slab, pendingAt(group), PENDING_WORDS, id);
+  setDelivered(slab, record, ms);
+  setDeliveries(slab, record, 1, 0);
+  slab.i32[record + Pending.Consumer] = NONE;
+  return record;
+}
+
+/** Gives an entry that is pending for nobody to its consumer. Memory was reserved. */
+export function ownPending(slab: Slab, record: number, consumer: ConsumerRef, id: StreamId): void {
+  assert(slab.i32[record + Pending.Consumer] === NONE, 'a pending entry has one consumer');
+  insertInIdTree(slab, ownPendingAt(consumer), OWN_WORDS, id);
+  slab.i32[record + Pending.Consumer] = consumer;
+}
+
 /** Gives a pending entry to another consumer. Memory was reserved. */
 export function movePending(slab: Slab, record: number, consumer: ConsumerRef, id: StreamId): void {
   const old = consumerOf(slab, record);
   if (old === consumer) return;
-  removeFromIdTree(slab, ownPendingAt(old), OWN_WORDS, id);
+  if (old !== NONE) removeFromIdTree(slab, ownPendingAt(old), OWN_WORDS, id);
   insertInIdTree(slab, ownPendingAt(consumer), OWN_WORDS, id);
   slab.i32[record + Pending.Consumer] = consumer;
+}
+
+/**
+ * Takes a pending entry from its consumer, if it has one: it is pending for nobody, since the
+ * beginning of time, so that whoever claims it finds it idle long enough.
+ */
+export function releasePending(slab: Slab, record: number, id: StreamId): void {
+  const consumer = consumerOf(slab, record);
+  if (consumer !== NONE) removeFromIdTree(slab, ownPendingAt(consumer), OWN_WORDS, id);
+  slab.i32[record + Pending.Consumer] = NONE;
+  setDelivered(slab, record, 0);
+}
+
+/** How many pending entries of the group are nobody's. */
+export function unownedCount(slab: Slab, group: GroupRef): number {
+  let count = pendingCount(slab, group);
+  for (let index = 0; index < consumerCount(slab, group); index++) {
+    count -= ownPendingCount(slab, consumerAt(slab, group, index));
+  }
+  return count;
 }
 
 /** The entry is not pending any more; false when it was not. */
 export function removePending(slab: Slab, group: GroupRef, id: StreamId): boolean {
   const record = findPending(slab, group, id);
   if (record === 0) return false;
-  removeFromIdTree(slab, ownPendingAt(consumerOf(slab, record)), OWN_WORDS, id);
+  const consumer = consumerOf(slab, record);
+  if (consumer !== NONE) removeFromIdTree(slab, ownPendingAt(consumer), OWN_WORDS, id);
   removeFromIdTree(slab, pendingAt(group), PENDING_WORDS, id);
   return true;
 }
@@ -586,9 +631,12 @@ function copyConsumers(slab: Slab, group: GroupRef, target: Slab, copy: GroupRef
   let isThere = walk.seek(slab, pendingAt(group), PENDING_WORDS, START);
   for (; isThere; isThere = walk.next()) {
     readIdAt(slab.i32, walk.at, scratch);
-    const consumer = copies.get(consumerOf(slab, walk.at))!;
+    const consumer = copies.get(consumerOf(slab, walk.at));
     const ms = deliveredMs(slab, walk.at);
-    const record = addPending(target, copy, consumer, scratch, ms);
+    const record =
+      consumer === undefined
+        ? addUnowned(target, copy, scratch, ms)
+        : addPending(target, copy, consumer, scratch, ms);
     const low = deliveriesLow(slab, walk.at);
     setDeliveries(target, record, low, deliveriesHigh(slab, walk.at));
   }
@@ -613,14 +661,20 @@ function checkGroup(slab: Slab, group: GroupRef): void {
     pending += ownPendingCount(slab, consumer);
     consumers.add(consumer);
   }
-  assert(pending === pendingCount(slab, group), 'every pending entry has one consumer');
+  let released = 0;
   const id = new StreamId();
   let isThere = walk.seek(slab, pendingAt(group), PENDING_WORDS, START);
   for (; isThere; isThere = walk.next()) {
     const consumer = consumerOf(slab, walk.at);
+    if (consumer === NONE) {
+      released++;
+      continue;
+    }
     assert(consumers.has(consumer), 'a pending entry belongs to a consumer of its group');
     readIdAt(slab.i32, walk.at, id);
     const own = findInIdTree(slab, ownPendingAt(consumer), OWN_WORDS, id);
     assert(own !== 0, 'a consumer knows what is pending for it');
   }
+  const owned = pendingCount(slab, group) - released;
+  assert(pending === owned, 'a pending entry has one consumer at the most');
 }

@@ -13,7 +13,7 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
   'set-max-listpack-value': ['64', '8', '20', '0'],
   'zset-max-listpack-entries': ['128', '4', '16', '0'],
   'zset-max-listpack-value': ['64', '8', '20', '0'],
-  'list-max-listpack-size': ['-2', '3', '10', '-1', '-5', '1'],
+  'list-max-listpack-size': ['-2', '3', '10', '-1', '-5', '1', '0', '128', '40000'],
   'list-compress-depth': ['0', '1', '2'],
   'stream-node-max-bytes': ['4096', '100', '0'],
   'stream-node-max-entries': ['100', '4', '10', '0'],
@@ -40,7 +40,60 @@ export function makeThresholds(m: Maker): Step {
   return NAMES.map((name) => change(m, name));
 }
 
-/** Where nodes of a list end that was made under another limit is each server's own business. */
-const CHANGING = NAMES.filter((name) => name !== 'list-max-listpack-size');
+export const THRESHOLDS: readonly Row[] = [
+  row(2, (m) => change(m, m.random.pick(NAMES))),
+  row(3, makeEdge),
+];
 
-export const THRESHOLDS: readonly Row[] = [row(2, (m) => change(m, m.random.pick(CHANGING)))];
+/** The limits above, of elements and of bytes of one. */
+const EDGE_COUNTS = [1, 3, 4, 10, 16, 128, 130, 200, 512];
+const EDGE_LENGTHS = [8, 9, 20, 21, 44, 45, 63, 64, 65];
+
+type Filled = 'hash' | 'set' | 'zset' | 'list';
+
+/** A value just below, at or above a limit; then something more, and something less. */
+function makeEdge(m: Maker): Step {
+  const { random } = m;
+  const kind = random.pick(['hash', 'set', 'zset', 'list'] as const);
+  const key = m.keyOf(kind);
+  const count = Math.max(1, random.pick(EDGE_COUNTS) + random.between(-1, 1));
+  const isInteger = random.chance(0.5);
+  const text = (index: number): string => (isInteger ? String(index) : `e${index}`);
+  const wide = (): string => 'x'.repeat(random.pick(EDGE_LENGTHS));
+  const texts = Array.from({ length: count }, (_, index) => text(index));
+  if (random.chance(0.3)) texts[random.below(count)] = wide();
+  const more = random.chance(0.5) ? text(count) : wide();
+  const look = ['OBJECT', 'ENCODING', key];
+  return [
+    ['DEL', key],
+    filling(kind, key, texts),
+    look,
+    filling(kind, key, [more]),
+    look,
+    ...removals(kind, key, [more, texts[0]!]),
+    look,
+  ];
+}
+
+function filling(kind: Filled, key: string, texts: readonly string[]): readonly string[] {
+  switch (kind) {
+    case 'hash':
+      return [
+        'HSET',
+        key,
+        ...texts.flatMap((text, at) => (at % 2 === 0 ? [text, '1'] : ['f', text])),
+      ];
+    case 'set':
+      return ['SADD', key, ...texts];
+    case 'zset':
+      return ['ZADD', key, ...texts.flatMap((text, at) => [String(at), text])];
+    case 'list':
+      return ['RPUSH', key, ...texts];
+  }
+}
+
+function removals(kind: Filled, key: string, texts: readonly string[]): Step {
+  if (kind === 'list') return texts.map((text) => ['LREM', key, '1', text]);
+  const name = { hash: 'HDEL', set: 'SREM', zset: 'ZREM' }[kind];
+  return [[name, key, ...texts]];
+}

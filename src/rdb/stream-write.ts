@@ -1,0 +1,299 @@
+// Streams, written. A block of entries becomes a listpack whose deltas and field names are those of
+// its first live entry; deleted entries are left out.
+//
+//   ┌────────┬─────────────────────┬────────┬─────────┬────────┬─────────────┬──────┬───────┬───┐
+//   │ blocks │ ID, listpack, …     │ length │ last ID │ first  │ max deleted │ added│ groups│ … │
+//   └────────┴─────────────────────┴────────┴─────────┴────────┴─────────────┴──────┴───────┴───┘
+//
+//   listpack: the entry that others refer to, and the entries
+//   ┌───────┬─────────┬────────┬───────┬───┐  ┌───────┬────┬─────┬────────────────────┬────────┐
+//   │ live  │ deleted │ fields │ names │ 0 │  │ flags │ ms │ seq │ values, or fields  │ pieces │
+//   │ count │ count   │        │       │   │  │       │    │     │ and name, value, … │        │
+//   └───────┴─────────┴────────┴───────┴───┘  └───────┴────┴─────┴────────────────────┴────────┘
+//
+//   group
+//   ┌──────┬─────────┬──────┬─────────┬───────────────────┬───────────┬──────────────────────────┐
+//   │ name │ last ID │ read │ pending │ ID, time, count … │ consumers │ name, seen, active, IDs …│
+//   └──────┴─────────┴──────┴─────────┴───────────────────┴───────────┴──────────────────────────┘
+
+import { equalBytes } from '../base/bytes.js';
+import { NONE, type Slab } from '../slab/slab.js';
+import { type EntryBlock, EntryCursor, liveOf, nextBlock } from '../types/stream/block.js';
+import {
+  activeMs,
+  type ConsumerRef,
+  consumerAt,
+  consumerCount,
+  consumerNameLength,
+  consumerNameStart,
+  deliveredMs,
+  deliveriesHigh,
+  deliveriesLow,
+  entriesReadHigh,
+  entriesReadLow,
+  type GroupRef,
+  groupAt,
+  groupCount,
+  groupNameLength,
+  groupNameStart,
+  OWN_WORDS,
+  ownPendingAt,
+  ownPendingCount,
+  PENDING_WORDS,
+  pendingAt,
+  pendingCount,
+  readDeliveredId,
+  seenMs,
+} from '../types/stream/groups.js';
+import { readIdAt, StreamId, ZERO_ID } from '../types/stream/id.js';
+import { IdTreeCursor } from '../types/stream/id-tree.js';
+import {
+  addedHigh,
+  addedLow,
+  blockCount,
+  firstBlock,
+  readFirstId,
+  readLastGivenId,
+  readMaxDeletedId,
+  type StreamRef,
+  streamLength,
+} from '../types/stream/stream.js';
+import { writeLength, writeWide } from './length.js';
+import {
+  LISTPACK_HEAD_BYTES,
+  patchListpackHead,
+  writeIntegerElement,
+  writeListpackEnd,
+  writeTextElement,
+} from './listpack.js';
+import { ByteSink } from './sink.js';
+import { writeText } from './strings.js';
+
+export const ID_BYTES = 16;
+/** Flags of an entry. */
+export const DELETED = 1;
+export const SAME_FIELDS = 2;
+
+/** Pieces of an entry besides its values, and besides fields and count where these are its own. */
+const PIECES = 3;
+const TWO_32 = 2 ** 32;
+
+const enum Field {
+  NameAt = 0,
+  NameBytes = 1,
+  ValueAt = 2,
+  ValueBytes = 3,
+  Words = 4,
+}
+
+const scratch = new ByteSink();
+const cursor = new EntryCursor();
+const id = new StreamId();
+const master = new StreamId();
+const walk = new IdTreeCursor();
+/** The fields of the entry being written, and the names that the others of its block refer to. */
+let fields = new Int32Array(64 * Field.Words);
+let masterFields = new Int32Array(64 * Field.Words);
+let masterCount = 0;
+
+/** With the times at which consumers last got something, or in the older form without. */
+export function writeStream(
+  sink: ByteSink,
+  slab: Slab,
+  root: number,
+  hasActiveTimes: boolean,
+  compresses: boolean,
+): void {
+  const stream = root as StreamRef;
+  writeLength(sink, blockCount(slab, stream));
+  for (let block = firstBlock(slab, stream); block !== NONE; block = nextBlock(slab, block)) {
+    writeBlock(sink, slab, block, compresses);
+  }
+  writeLength(sink, streamLength(slab, stream));
+  readLastGivenId(slab, stream, id);
+  writeId(sink, id);
+  readFirstId(slab, stream, id);
+  writeId(sink, id);
+  readMaxDeletedId(slab, stream, id);
+  writeId(sink, id);
+  writeWide(sink, addedLow(slab, stream), addedHigh(slab, stream));
+  const groups = groupCount(slab, stream);
+  writeLength(sink, groups);
+  for (let index = 0; index < groups; index++) {
+    writeGroup(sink, slab, groupAt(slab, stream, index), hasActiveTimes, compresses);
+  }
+}
+
+/** As two numbers. */
+function writeId(sink: ByteSink, id: StreamId): void {
+  writeWide(sink, id.msLow, id.msHigh);
+  writeWide(sink, id.seqLow, id.seqHigh);
+}
+
+/** As sixteen bytes, the highest first. */
+function writeRawId(sink: ByteSink, id: StreamId): void {
+  sink.big32(id.msHigh);
+  sink.big32(id.msLow);
+  sink.big32(id.seqHigh);
+  sink.big32(id.seqLow);
+}
+
+function writeTime(sink: ByteSink, ms: number): void {
+  sink.little(ms | 0, 4);
+  sink.little(Math.floor(ms / TWO_32), 4);
+}
+
+// ── Entries ──────────────────────────────────────────────────────────────────────────────────
+
+/** Writes one block: the unit in which a long stream can be written. */
+export function writeBlock(
+  sink: ByteSink,
+  slab: Slab,
+  block: EntryBlock,
+  compresses: boolean,
+): void {
+  scratch.reset();
+  scratch.room(LISTPACK_HEAD_BYTES);
+  scratch.at += LISTPACK_HEAD_BYTES;
+  cursor.seekFrom(slab, block, ZERO_ID);
+  master.copyFrom(cursor.id);
+  let elements = beginListpack(slab, liveOf(slab, block));
+  do {
+    elements += writeEntry(slab);
+  } while (cursor.next() && cursor.block === block);
+  writeListpackEnd(scratch);
+  patchListpackHead(scratch.u8, 0, scratch.at, elements);
+  writeLength(sink, ID_BYTES);
+  writeRawId(sink, master);
+  writeText(sink, scratch.u8, 0, scratch.at, compresses);
+}
+
+/** Writes what stands before the entries; returns how many elements that is. */
+function beginListpack(slab: Slab, live: number): number {
+  readFields();
+  masterCount = cursor.fieldCount;
+  const own = masterFields;
+  masterFields = fields;
+  fields = own;
+  writeNumber(live);
+  writeNumber(0);
+  writeNumber(masterCount);
+  for (let field = 0; field < masterCount; field++) {
+    const at = field * Field.Words;
+    const start = masterFields[at + Field.NameAt]!;
+    writeTextElement(scratch, slab.u8, start, masterFields[at + Field.NameBytes]!);
+  }
+  writeNumber(0);
+  // Its fields were read already; the entry itself comes next, so it is sought again.
+  cursor.seekFrom(slab, cursor.block, ZERO_ID);
+  return masterCount + 4;
+}
+
+function writeNumber(value: number): void {
+  writeIntegerElement(scratch, value, value >> 31);
+}
+
+/** Reads names and values of the cursor's entry. */
+function readFields(): void {
+  const count = cursor.fieldCount;
+  if (fields.length < count * Field.Words) fields = new Int32Array(2 * count * Field.Words);
+  for (let field = 0; field < count; field++) {
+    const at = field * Field.Words;
+    cursor.nextField();
+    fields[at + Field.NameAt] = cursor.nameAt;
+    fields[at + Field.NameBytes] = cursor.nameBytes;
+    fields[at + Field.ValueAt] = cursor.valueAt;
+    fields[at + Field.ValueBytes] = cursor.valueBytes;
+  }
+}
+
+/** Has the entry the names that its block refers to? */
+function isSame(slab: Slab): boolean {
+  if (cursor.fieldCount !== masterCount) return false;
+  for (let field = 0; field < masterCount; field++) {
+    const at = field * Field.Words;
+    const bytes = fields[at + Field.NameBytes]!;
+    if (bytes !== masterFields[at + Field.NameBytes]) return false;
+    const start = fields[at + Field.NameAt]!;
+    const masterStart = masterFields[at + Field.NameAt]!;
+    if (start === masterStart) continue;
+    if (!equalBytes(slab.u8, start, slab.u8, masterStart, bytes)) return false;
+  }
+  return true;
+}
+
+/** Writes the cursor's entry; returns how many elements that is. */
+function writeEntry(slab: Slab): number {
+  const count = cursor.fieldCount;
+  readFields();
+  const isLike = isSame(slab);
+  writeNumber(isLike ? SAME_FIELDS : 0);
+  writeDistance(cursor.id.msLow, cursor.id.msHigh, master.msLow, master.msHigh);
+  writeDistance(cursor.id.seqLow, cursor.id.seqHigh, master.seqLow, master.seqHigh);
+  if (!isLike) writeNumber(count);
+  for (let field = 0; field < count; field++) {
+    const at = field * Field.Words;
+    if (!isLike) {
+      const start = fields[at + Field.NameAt]!;
+      writeTextElement(scratch, slab.u8, start, fields[at + Field.NameBytes]!);
+    }
+    writeTextElement(scratch, slab.u8, fields[at + Field.ValueAt]!, fields[at + Field.ValueBytes]!);
+  }
+  const pieces = isLike ? count + PIECES : 2 * count + 1 + PIECES;
+  writeNumber(pieces);
+  return pieces + 1;
+}
+
+/** The difference of two numbers of 64 bits, which wraps around. */
+function writeDistance(low: number, high: number, fromLow: number, fromHigh: number): void {
+  const difference = (low >>> 0) - (fromLow >>> 0);
+  const borrow = difference < 0 ? 1 : 0;
+  writeIntegerElement(scratch, difference | 0, (high - fromHigh - borrow) | 0);
+}
+
+// ── Groups ───────────────────────────────────────────────────────────────────────────────────
+
+function writeGroup(
+  sink: ByteSink,
+  slab: Slab,
+  group: GroupRef,
+  hasActiveTimes: boolean,
+  compresses: boolean,
+): void {
+  writeText(sink, slab.u8, groupNameStart(group), groupNameLength(slab, group), compresses);
+  readDeliveredId(slab, group, id);
+  writeId(sink, id);
+  writeWide(sink, entriesReadLow(slab, group), entriesReadHigh(slab, group));
+  writeLength(sink, pendingCount(slab, group));
+  let isThere = walk.seek(slab, pendingAt(group), PENDING_WORDS, ZERO_ID);
+  for (; isThere; isThere = walk.next()) {
+    readIdAt(slab.i32, walk.at, id);
+    writeRawId(sink, id);
+    writeTime(sink, deliveredMs(slab, walk.at));
+    writeWide(sink, deliveriesLow(slab, walk.at), deliveriesHigh(slab, walk.at));
+  }
+  const consumers = consumerCount(slab, group);
+  writeLength(sink, consumers);
+  for (let index = 0; index < consumers; index++) {
+    writeConsumer(sink, slab, consumerAt(slab, group, index), hasActiveTimes, compresses);
+  }
+}
+
+function writeConsumer(
+  sink: ByteSink,
+  slab: Slab,
+  consumer: ConsumerRef,
+  hasActiveTimes: boolean,
+  compresses: boolean,
+): void {
+  const length = consumerNameLength(slab, consumer);
+  writeText(sink, slab.u8, consumerNameStart(consumer), length, compresses);
+  writeTime(sink, seenMs(slab, consumer));
+  if (hasActiveTimes) writeTime(sink, activeMs(slab, consumer));
+  writeLength(sink, ownPendingCount(slab, consumer));
+  let isThere = walk.seek(slab, ownPendingAt(consumer), OWN_WORDS, ZERO_ID);
+  for (; isThere; isThere = walk.next()) {
+    readIdAt(slab.i32, walk.at, id);
+    writeRawId(sink, id);
+  }
+}
