@@ -4,6 +4,7 @@
 // All threads of a process must use the same key: server/ hands it to every thread.
 
 import { randomBytes } from 'node:crypto';
+import type { ViewedBytes } from './bytes.js';
 
 let key0 = 0;
 let key1 = 0;
@@ -28,10 +29,14 @@ export function hashBytes(u8: Uint8Array, start: number, length: number): number
   let v1 = k1;
   let v2 = 0x6c796765 ^ k0;
   let v3 = 0x74656462 ^ k1;
-  const end = start + (length & ~3);
-  let at = start;
-  for (; at < end; at += 4) {
-    const word = u8[at]! | (u8[at + 1]! << 8) | (u8[at + 2]! << 16) | (u8[at + 3]! << 24);
+  const { view } = u8 as ViewedBytes;
+  const end = (start + (length & ~3)) | 0;
+  let at = start | 0;
+  for (; at < end; at = (at + 4) | 0) {
+    const word =
+      view === undefined
+        ? u8[at]! | (u8[at + 1]! << 8) | (u8[at + 2]! << 16) | (u8[at + 3]! << 24)
+        : view.getInt32(at, true);
     v3 ^= word;
     v0 = (v0 + v1) | 0;
     v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;

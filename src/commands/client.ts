@@ -117,7 +117,7 @@ function lineOf(context: Context, view: ClientView): string {
     `name=${view.name} age=${Math.max(0, seconds - Math.floor(view.createdMs / 1000))} ` +
     `idle=${Math.max(0, seconds - view.lastSeconds)} flags=${lettersOf(flags)} ` +
     `db=${view.database} sub=${view.subscriptions} psub=${view.patternSubscriptions} ` +
-    `ssub=${view.shardSubscriptions} multi=${view.queuedCommands} watch=${view.watchedKeys} ` +
+    `ssub=${view.shardSubscriptions} multi=${view.queuedCommands} ` +
     `qbuf=${inputBytes} ` +
     `qbuf-free=${inputFreeBytes} argv-mem=${argumentBytes} multi-mem=${queuedBytes} ` +
     `rbs=0 rbp=0 obl=0 oll=${view.outputChunks} omem=${outputBytes} tot-mem=${total} ` +

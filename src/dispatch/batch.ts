@@ -1,5 +1,6 @@
 // A pipeline in passes: parse a few commands ahead, hash their keys, touch their memory (touch.ts),
-// then execute them one after the other.
+// then execute them one after the other. Pipelines repeat themselves: a command of the same name
+// and key as the one before it is neither looked up nor hashed again.
 
 import { Slices } from '../base/slices.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
@@ -12,14 +13,22 @@ import { TOUCH_KEYS, TOUCHED_FROM, Touch } from './touch.js';
 /** Commands parsed ahead. */
 export const BATCH_COMMANDS = TOUCH_KEYS;
 
+/** What became of a command's one key. */
+export const enum Placed {
+  No = 0,
+  Yes = 1,
+  /** It is the key of the command before. */
+  AsBefore = 2,
+}
+
 export class Batch {
   /** Words of the commands read ahead. */
   readonly args: readonly Slices[] = Array.from({ length: BATCH_COMMANDS }, () => new Slices());
   readonly commands: (Command | null)[] = new Array<Command | null>(BATCH_COMMANDS).fill(null);
   /** Where each command starts in the input. */
   readonly startsAt = new Int32Array(BATCH_COMMANDS);
-  /** 1 where the command's one key has been placed. */
-  readonly isPlaced = new Uint8Array(BATCH_COMMANDS);
+  /** Has the command's one key been placed? */
+  readonly placed = new Uint8Array(BATCH_COMMANDS);
   count = 0;
   private readonly keyspace: Keyspace;
   private readonly table: CommandTable;
@@ -35,27 +44,52 @@ export class Batch {
   add(start: number): void {
     const index = this.count;
     const args = this.args[index]!;
-    const command = this.table.find(args, 0);
+    const before = index === 0 ? args : this.args[index - 1]!;
+    const isRepeat = index !== 0 && isSameWord(args, before, 0);
+    const command = isRepeat ? (this.commands[index - 1] ?? null) : this.table.find(args, 0);
     this.commands[index] = command;
     this.startsAt[index] = start;
-    this.isPlaced[index] = 0;
+    let placed = Placed.No;
     if (command !== null && command.shape === Shape.Key && args.count > command.firstKey) {
-      placeKey(this.keyspace, args, command.firstKey);
-      this.isPlaced[index] = 1;
+      const key = command.firstKey;
+      if (isRepeat && this.placed[index - 1] !== Placed.No && isSameWord(args, before, key)) {
+        args.partitions[key] = before.partitions[key]!;
+        args.hashes[key] = before.hashes[key]!;
+        placed = Placed.AsBefore;
+      } else {
+        placeKey(this.keyspace, args, key);
+        placed = Placed.Yes;
+      }
     }
+    this.placed[index] = placed;
     this.count = index + 1;
   }
 
   /** The touch pass, for a session in `database`. */
   touch(database: number): void {
-    const { touching, isPlaced } = this;
+    const { touching, placed } = this;
     if (this.count < TOUCHED_FROM) return;
     for (let index = 0; index < this.count; index++) {
-      if (isPlaced[index] === 0) continue;
+      if (placed[index] !== Placed.Yes) continue;
       const args = this.args[index]!;
       const key = this.commands[index]!.firstKey;
       touching.add(args.partitions[key]!, database, args.hashes[key]!);
     }
     touching.run();
   }
+}
+
+/** From the end, where keys differ. Both have words of the input. */
+function isSameWord(args: Slices, before: Slices, index: number): boolean {
+  const length = args.lengths[index]!;
+  if (before.lengths[index] !== length || before.count <= index) return false;
+  const { u8 } = args;
+  const start = args.starts[index]!;
+  const other = before.starts[index]!;
+  // Inline commands have bytes of their own.
+  if (before.u8 !== u8) return false;
+  for (let at = length - 1; at >= 0; at--) {
+    if (u8[start + at] !== u8[other + at]) return false;
+  }
+  return true;
 }

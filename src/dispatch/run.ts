@@ -26,6 +26,7 @@ import {
   takeLocks,
 } from '../slab/lock.js';
 import { Header } from '../slab/slab.js';
+import { Placed } from './batch.js';
 import { Blocking, Wanted } from './blocking.js';
 import type { Command } from './command.js';
 import { Context, type Visitor } from './context.js';
@@ -50,6 +51,7 @@ export const enum Outcome {
 }
 
 const GROUP_CALLS = 32;
+const NO_PARTITION = -1;
 /** Times that a command gives its locks back for more before it takes them all. */
 const WIDENING_ROUNDS = 3;
 /** A command or a reply from this size on takes long enough to be timed by itself. */
@@ -77,6 +79,13 @@ export class Runner {
   /** Partitions of a command with several keys, ascending. */
   private readonly involved: Int32Array;
   private readonly isInvolved: Uint8Array;
+  /**
+   * Set while commands of one pipeline run one after the other: the lock of a quick command is then
+   * kept for the next one, which often wants the same partition. Who sets it calls `giveBack`.
+   */
+  keepsLock = false;
+  /** The partition whose lock is kept, or NO_PARTITION. */
+  private kept = NO_PARTITION;
   private group: Command | null = null;
   private groupCalls = 0;
   private groupStartMs = 0;
@@ -179,19 +188,19 @@ export class Runner {
 
   /** Runs the command that `args` holds, for `session`, writing to `reply`. */
   run(session: Session, args: Slices, reply: Reply): Outcome {
-    return this.runFound(session, this.table.find(args, 0), args, reply, false);
+    return this.runFound(session, this.table.find(args, 0), args, reply, Placed.No);
   }
 
   /**
-   * As run, for a command that was looked up before (null: there is none of that name). `isPlaced`:
-   * its key has been placed as well (Batch).
+   * As run, for a command that was looked up before (null: there is none of that name), and whose
+   * key may have been placed as well (Batch).
    */
   runFound(
     session: Session,
     found: Command | null,
     args: Slices,
     reply: Reply,
-    isPlaced: boolean,
+    placed: Placed,
   ): Outcome {
     const { context } = this;
     let command = found;
@@ -212,14 +221,14 @@ export class Runner {
     if (!command.accepts(args.count)) return this.rejected(command, command.wrongArity);
     const closed = command.subjectTo & (this.raised | session.raised);
     if (closed !== 0) {
-      const outcome = this.meetGates(closed, command, isPlaced);
+      const outcome = this.meetGates(closed, command, placed !== Placed.No);
       if (outcome !== PASSES) return outcome;
     }
     if (command !== this.group) this.startGroup(command);
     if (session.isNoTouch) this.keyspace.stampsAccess = false;
     if (command.shape === Shape.Key) {
-      if (!isPlaced) placeKey(this.keyspace, args, command.firstKey);
-      this.runKey(command, context);
+      if (placed === Placed.No) placeKey(this.keyspace, args, command.firstKey);
+      this.runKey(command, context, placed === Placed.AsBefore);
     } else {
       this.runWide(command, context);
     }
@@ -234,6 +243,7 @@ export class Runner {
       this.slowerThanUs < 1000 ||
       isLong(args)
     ) {
+      this.giveBack();
       this.closeGroup(args);
     }
     if (session.replyMode !== ReplyMode.On && session.wait === null) {
@@ -262,14 +272,21 @@ export class Runner {
   }
 
   /** One key, one partition: lock, run, settle, release. The key has been placed. */
-  private runKey(command: Command, context: Context): void {
+  private runKey(command: Command, context: Context, isRepeat: boolean): void {
     const { args, session } = context;
     const { keyspace, effects } = this;
-    const partition = keyspace.partitions[args.partitions[command.firstKey]!]!;
+    const index = args.partitions[command.firstKey]!;
+    const partition = keyspace.partitions[index]!;
     const words = partition.slab.i32;
-    takeLock(words, Header.Lock, this.self);
+    if (index !== this.kept) {
+      this.giveBack();
+      takeLock(words, Header.Lock, this.self);
+      this.kept = index;
+      partition.forget();
+    } else {
+      partition.repeat(isRepeat ? args : null);
+    }
     if (words[Header.Listeners] !== 0 && command.isWrite && this.wantsMore(command, args)) {
-      releaseLock(words, Header.Lock);
       this.runWide(command, context);
       return;
     }
@@ -281,8 +298,23 @@ export class Runner {
     } catch (thrown) {
       this.refuse(command, thrown, context.reply);
     }
-    if (this.blocking.hasReady) this.serveWaiting(partition.index);
-    releaseLock(words, Header.Lock);
+    if (this.blocking.hasReady) {
+      this.serveWaiting(index);
+      this.giveBack();
+      return;
+    }
+    // A word that is not this thread alone says that others wait for the lock.
+    if (!this.keepsLock || words[Header.Lock] !== this.self) this.giveBack();
+  }
+
+  /** Releases the lock that was kept for the next command, if there is one. */
+  giveBack(): void {
+    const { kept } = this;
+    if (kept === NO_PARTITION) return;
+    this.kept = NO_PARTITION;
+    const partition = this.keyspace.partitions[kept]!;
+    partition.repeat(null);
+    releaseLock(partition.slab.i32, Header.Lock);
   }
 
   /** Does somebody wait for the key who needs more than its partition when it is changed? */
@@ -304,6 +336,7 @@ export class Runner {
   private runWide(command: Command, context: Context): void {
     const { args, session } = context;
     const { effects } = this;
+    this.giveBack();
     if (command.shape === Shape.Session) {
       try {
         command.run(context);
@@ -639,6 +672,8 @@ export class Runner {
   /** Answers a command that did not get as far as its handler. */
   private rejected(command: Command | null, refusal: Refusal): Outcome {
     const { session, reply } = this.context;
+    // The next command repeats one that has not run.
+    this.giveBack();
     if (session.queue !== null) session.queue.isAborted = true;
     let answer = refusal;
     if (command !== null && command.inMulti === InMulti.Executes) {

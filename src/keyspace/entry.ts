@@ -17,6 +17,7 @@
 // A key of 16 bytes with a value of 16 takes 40 bytes; with an expiry 52, in a block of 56.
 
 import { assert } from '../base/assert.js';
+import { equalBytes } from '../base/bytes.js';
 import { hashBytes } from '../base/hash.js';
 import { allocate, type BlockRef, capacityOf, release } from '../slab/alloc.js';
 import { NONE, type Ref, type Slab } from '../slab/slab.js';
@@ -149,12 +150,7 @@ export function hasKey(
 ): boolean {
   const entry = ref as EntryRef;
   if (keyBytesOf(slab, entry) !== length) return false;
-  const bytes = slab.u8;
-  const at = keyStartOf(slab, entry);
-  for (let index = 0; index < length; index++) {
-    if (bytes[at + index] !== u8[start + index]) return false;
-  }
-  return true;
+  return equalBytes(slab.u8, keyStartOf(slab, entry), u8, start, length);
 }
 
 export function hashOfEntry(slab: Slab, ref: number): number {

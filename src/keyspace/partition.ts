@@ -97,6 +97,11 @@ export class Partition {
   private peeked = 0;
   /** The key that is created next has only changed its value. */
   private isReplacing = false;
+  /** What the last peek has found, and for which hash; NONE once it may have moved. */
+  private recent: EntryRef = NONE as EntryRef;
+  private recentHash = 0;
+  /** A command on the key of the last peek, with the lock held since; null for any other. */
+  private repeating: Slices | null = null;
 
   constructor(keyspace: Keyspace, slab: Slab) {
     this.keyspace = keyspace;
@@ -110,6 +115,19 @@ export class Partition {
   select(database: number): void {
     this.database = database;
     this.rootAt = Header.Databases + database * DATABASE_WORDS;
+  }
+
+  /**
+   * Says that `args` is a command on the same key as the last one, which held the same lock: its
+   * entry is still known. null: that the lock was free in between, or that the key is another.
+   */
+  repeat(args: Slices | null): void {
+    this.repeating = args;
+  }
+
+  /** The lock was free: whatever was found before may have been changed by anybody. */
+  forget(): void {
+    this.recent = NONE as EntryRef;
   }
 
   /** The entry for word `index`, of `type` or Type.Any, stamped as used; NONE when missing. */
@@ -169,6 +187,11 @@ export class Partition {
   peek(args: Slices, index: number): EntryRef {
     const hash = args.hashes[index]!;
     const { slab } = this;
+    if (this.repeating === args && this.recent !== NONE && this.recentHash === hash) {
+      return hasExpiry(slab, this.recent) ? this.unlessExpired(this.recent) : this.recent;
+    }
+    // Whatever comes of this, what was found before it is forgotten.
+    this.recent = NONE as EntryRef;
     const bucket = bucketAt(slab, this.rootAt, hash);
     if (bucket === 0) return NONE as EntryRef;
     this.peeked = bucket;
@@ -181,6 +204,8 @@ export class Partition {
       args.startOf(index),
       args.lengthOf(index),
     ) as EntryRef;
+    this.recent = entry;
+    this.recentHash = hash;
     if (entry !== NONE && hasExpiry(slab, entry)) return this.unlessExpired(entry);
     return entry;
   }
@@ -341,9 +366,16 @@ export class Partition {
     } else if (wasVolatile) {
       removeExpiry(slab, rootAt, entry);
     }
+    this.replace(hash, entry, moved);
+    return moved;
+  }
+
+  /** An entry stands in another block now. */
+  private replace(hash: number, entry: EntryRef, moved: EntryRef): void {
+    const { slab } = this;
+    this.recent = NONE as EntryRef;
     replaceRef(slab, bucketAt(slab, this.rootAt, hash), entry, moved);
     releaseEntry(slab, entry);
-    return moved;
   }
 
   /** Can the entry take this shape in its own block, without wasting more than half of it? */
@@ -418,8 +450,7 @@ export class Partition {
       payloadBytes + keyBytes + valueBytes,
     );
     if (!isVolatile) removeExpiry(slab, this.rootAt + Root.Expiry, entry);
-    replaceRef(slab, bucketAt(slab, this.rootAt, hash), entry, moved);
-    releaseEntry(slab, entry);
+    this.replace(hash, entry, moved);
     return moved;
   }
 
@@ -485,6 +516,7 @@ export class Partition {
   /** Takes an entry out of table and expiry index; its block stays. */
   private takeOut(entry: EntryRef, hash: number): void {
     const { slab } = this;
+    this.recent = NONE as EntryRef;
     if (hasExpiry(slab, entry)) removeExpiry(slab, this.rootAt + Root.Expiry, entry);
     removeRef(slab, this.rootAt + Root.Table, bucketAt(slab, this.rootAt, hash), entry);
   }
@@ -543,6 +575,7 @@ export class Partition {
 
   /** Frees table and index of the selected database; the entries are freed by the caller. */
   freeRoots(): void {
+    this.recent = NONE as EntryRef;
     freeExpiry(this.slab, this.expiryRoot);
     freeTable(this.slab, this.tableRoot);
   }

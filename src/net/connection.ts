@@ -2,7 +2,7 @@
 // taken. A quiet connection holds neither. How bytes come and go is the transport's (native.ts,
 // node.ts); what is done with them is serving.ts'.
 
-import { copyBytes } from '../base/bytes.js';
+import { copyBytes, withView } from '../base/bytes.js';
 import { Slices } from '../base/slices.js';
 import type { Session } from '../dispatch/session.js';
 import { Parser, type ParserLimits } from '../resp/parse.js';
@@ -26,7 +26,7 @@ const CHUNK_BYTES = 16 * 1024;
 /** Memory for a peer's bytes; null when the system has none, which is no reason to end. */
 function tryAllocate(bytes: number): Uint8Array<ArrayBuffer> | null {
   try {
-    return new Uint8Array(new ArrayBuffer(bytes));
+    return withView(new Uint8Array(new ArrayBuffer(bytes)));
   } catch (error) {
     if (error instanceof RangeError) return null;
     throw error;

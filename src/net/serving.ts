@@ -11,8 +11,9 @@
 // leaving is noticed, and a peer that sends all its commands before it reads is not stuck.
 
 import { assert } from '../base/assert.js';
+import { withView } from '../base/bytes.js';
 import { Slices } from '../base/slices.js';
-import { BATCH_COMMANDS, Batch } from '../dispatch/batch.js';
+import { BATCH_COMMANDS, Batch, Placed } from '../dispatch/batch.js';
 import type { Command } from '../dispatch/command.js';
 import { Gate } from '../dispatch/gates.js';
 import { Outcome, type Runner } from '../dispatch/run.js';
@@ -30,6 +31,8 @@ const ARENA_ROOM_BYTES = 256 * 1024;
 const EAGER_SEND_BYTES = 1024 * 1024;
 /** Queued output from which a connection without an output limit is not read any more. */
 const HOLD_BACK_BYTES = 16 * 1024 * 1024;
+/** No command of the batch is left, and more may follow. */
+const ALL_RAN = -1;
 
 /** Waiting input is served in helpings of about so much, so that others get their turn. */
 const HELPING_BYTES = 256 * 1024;
@@ -109,7 +112,7 @@ export class Serving implements ReplyEdge {
     this.hooks = hooks;
     this.parser = new Parser(new Slices(), limits);
     this.batch = new Batch(runner.keyspace, runner.table);
-    this.arena = new Uint8Array(new ArrayBuffer(ARENA_BYTES));
+    this.arena = withView(new Uint8Array(new ArrayBuffer(ARENA_BYTES)));
     this.reply = new Reply(this.arena, this);
     this.pushes = new Pushes(this);
   }
@@ -308,7 +311,7 @@ export class Serving implements ReplyEdge {
       const parsed = parser.next();
       if (parsed === Parsed.Command) {
         const command = this.runner.table.find(args, 0);
-        const mayGoOn = this.execute(connection, command, args, false);
+        const mayGoOn = this.execute(connection, command, args, Placed.No);
         if (session.subscriptions !== null) this.hooks.commandEnded();
         if (!mayGoOn) {
           if (connection.isPostponed) parser.forget();
@@ -340,12 +343,9 @@ export class Serving implements ReplyEdge {
         else if (parsed !== Parsed.Nothing) break;
       }
       batch.touch(session.database);
-      for (let index = 0; index < batch.count; index++) {
-        const args = batch.args[index]!;
-        const isPlaced = batch.isPlaced[index] !== 0;
-        if (this.execute(connection, batch.commands[index]!, args, isPlaced)) continue;
+      const next = this.executeBatch(connection);
+      if (next !== ALL_RAN) {
         // What was read ahead and not run is input again.
-        const next = connection.isPostponed ? index : index + 1;
         if (next < batch.count) parser.rewind(batch.startsAt[next]!);
         else if (parsed === Parsed.Command) parser.commandAt = parser.at;
         return;
@@ -354,6 +354,22 @@ export class Serving implements ReplyEdge {
       if (parsed === Parsed.Error) this.failProtocol(connection, parser);
       parser.commandAt = parser.at;
     }
+  }
+
+  /** Runs what was read ahead: ALL_RAN, or which command is next when no other may run now. */
+  private executeBatch(connection: Connection): number {
+    const { batch, runner } = this;
+    let next = ALL_RAN;
+    runner.keepsLock = true;
+    for (let index = 0; index < batch.count; index++) {
+      const placed = batch.placed[index]!;
+      if (this.execute(connection, batch.commands[index]!, batch.args[index]!, placed)) continue;
+      next = connection.isPostponed ? index : index + 1;
+      break;
+    }
+    runner.keepsLock = false;
+    runner.giveBack();
+    return next;
   }
 
   private failProtocol(connection: Connection, parser: Parser): void {
@@ -367,11 +383,11 @@ export class Serving implements ReplyEdge {
     connection: Connection,
     command: Command | null,
     args: Slices,
-    isPlaced: boolean,
+    placed: Placed,
   ): boolean {
     const { session } = connection;
     const { runner } = this;
-    const outcome = runner.runFound(session, command, args, this.reply, isPlaced);
+    const outcome = runner.runFound(session, command, args, this.reply, placed);
     connection.commandId = command === null ? -1 : runner.context.command.id;
     if (outcome === Outcome.Postponed) {
       connection.isPostponed = true;
@@ -385,6 +401,8 @@ export class Serving implements ReplyEdge {
   /** Sends queued output between two commands; false when the connection must stop for now. */
   private relieve(connection: Connection): boolean {
     const { reply } = this;
+    // Nothing is sent while a lock is held.
+    this.runner.giveBack();
     this.hooks.beforeReplies();
     this.enqueue(connection, this.arena, connection.replyFrom, reply.at);
     reply.at = connection.replyFrom;

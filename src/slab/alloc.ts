@@ -61,10 +61,16 @@ const FREE_MASK = 0xffff;
 /** Blocks up to here come from spans; above, from runs of pages. */
 export const SMALL_BYTES_MAX = 8192;
 
+/** A node of a long list of short elements: 8 KiB as Redis counts them, less a byte for each. */
+const LIST_NODE_GRANULES = 7744 / 8;
+
 // Classes in granules: every granule to 128 bytes, then eight per doubling, so that at most an
 // eighth of a block is slack.
 const CLASS_GRANULES = classGranules();
-/** A span's pages by class: as few as keep the unused tail below 7 percent. */
+const SPAN_PAGES_MAX = 20;
+const SPAN_BLOCKS_MIN = 4;
+const SPAN_WASTE_MAX = 0.02;
+/** A span's pages by class: as few as keep the unused tail small. */
 const SPAN_PAGES = CLASS_GRANULES.map((granules) => spanPages(granules));
 const SPAN_BLOCKS = CLASS_GRANULES.map((granules, index) =>
   Math.floor((SPAN_PAGES[index]! << PAGE_GRANULE_SHIFT) / granules),
@@ -87,17 +93,18 @@ function classGranules(): number[] {
   for (let base = 16; base < SMALL_BYTES_MAX / 8; base *= 2) {
     for (let eighth = 1; eighth <= 8; eighth++) sizes.push(base + (base / 8) * eighth);
   }
-  return sizes;
+  sizes.push(LIST_NODE_GRANULES);
+  return sizes.sort((a, b) => a - b);
 }
 
 function spanPages(granules: number): number {
   let best = 1;
   let bestWaste = 1;
-  for (let pages = 1; pages <= 16; pages *= 2) {
+  for (let pages = 1; pages <= SPAN_PAGES_MAX; pages++) {
     const total = pages << PAGE_GRANULE_SHIFT;
-    if (total < granules * 4 && pages < 16) continue;
+    if (total < granules * SPAN_BLOCKS_MIN) continue;
     const waste = (total % granules) / total;
-    if (waste < 0.07) return pages;
+    if (waste < SPAN_WASTE_MAX) return pages;
     if (waste < bestWaste) {
       best = pages;
       bestWaste = waste;

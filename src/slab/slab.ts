@@ -14,6 +14,7 @@
 // use Atomics.load on single counters and may see a value that is a moment old.
 
 import { assert } from '../base/assert.js';
+import { withView } from '../base/bytes.js';
 
 /** Bytes in a granule, the unit of refs. */
 export const GRANULE_BYTES = 8;
@@ -97,7 +98,7 @@ export class Slab {
     this.index = index;
     this.buffer = buffer;
     const bytes = Math.min(SLAB_BYTES_MAX, buffer.byteLength - start);
-    this.u8 = new Uint8Array(buffer, start, bytes);
+    this.u8 = withView(new Uint8Array(buffer, start, bytes));
     this.i32 = new Int32Array(buffer, start, bytes >>> 2);
     this.wordMask = 2 ** Math.floor(Math.log2(bytes >>> 2)) - 1;
   }

@@ -64,6 +64,10 @@ const MERGE_ENTRIES = 144;
 const PREFIX_MASK = (1 << DEPTH_MAX) - 1;
 /** Draws of randomRef before it walks on: a sparse table is mostly empty buckets. */
 const DRAWS_MAX = 128;
+const DRAWN_TOGETHER = 4;
+const drawnBuckets = new Int32Array(DRAWN_TOGETHER);
+const drawnShifts = new Int32Array(DRAWN_TOGETHER);
+
 /** Hardly a chain is longer, unless memory is short: draws of randomRef aim at so many entries. */
 const FAIR_ENTRIES = 20;
 
@@ -684,16 +688,27 @@ export function randomRef(slab: Slab, rootAt: number, draw: (below: number) => n
   const directoryAt = i32[rootAt + TableRoot.Directory]! << 1;
   if (depth === 0) return refInSegment(slab, i32[directoryAt]! & ~DEPTH_MASK, draw(count));
   // A bucket and an entry by chance, until there is such an entry: a choice among those of the
-  // bucket would favour the entries of short chains.
-  for (let draws = 0; draws < DRAWS_MAX; draws++) {
-    const at = draw(BUCKETS_PER_SEGMENT << depth);
-    const entry = i32[directoryAt + (at >>> BUCKET_SHIFT)]!;
-    const bucket = ((entry & ~DEPTH_MASK) << 1) + (at & BUCKET_MASK) * Bucket.Words;
-    const chain = countChain(slab, bucket);
-    if (chain === 0) continue;
-    // A segment that fills several places of the directory is met as many times as often.
-    const index = draw(Math.max(chain, FAIR_ENTRIES) << (depth - (entry & DEPTH_MASK)));
-    if (index < chain) return refInChain(slab, bucket, index);
+  // bucket would favour the entries of short chains. Several buckets are drawn at a time, so that
+  // the cache misses of the loads overlap.
+  for (let draws = 0; draws < DRAWS_MAX; draws += DRAWN_TOGETHER) {
+    let seen = 0;
+    for (let nth = 0; nth < DRAWN_TOGETHER; nth++) {
+      const at = draw(BUCKETS_PER_SEGMENT << depth);
+      const entry = i32[directoryAt + (at >>> BUCKET_SHIFT)]!;
+      const bucket = ((entry & ~DEPTH_MASK) << 1) + (at & BUCKET_MASK) * Bucket.Words;
+      drawnBuckets[nth] = bucket;
+      drawnShifts[nth] = depth - (entry & DEPTH_MASK);
+      seen ^= i32[bucket + Bucket.Link]!;
+    }
+    touchedWords = seen;
+    for (let nth = 0; nth < DRAWN_TOGETHER; nth++) {
+      const bucket = drawnBuckets[nth]!;
+      const chain = countChain(slab, bucket);
+      if (chain === 0) continue;
+      // A segment that fills several places of the directory is met as many times as often.
+      const index = draw(Math.max(chain, FAIR_ENTRIES) << drawnShifts[nth]!);
+      if (index < chain) return refInChain(slab, bucket, index);
+    }
   }
   for (let position = draw(SCAN_END); ; ) {
     const bucket = bucketAtPosition(slab, rootAt, position);

@@ -362,10 +362,7 @@ describe('what follows a change', () => {
     };
     const engine = start({ sink });
     const events: string[] = [];
-    engine.effects.notifications.classes = -1;
-    engine.effects.notifications.notify = (_class, event, _database, key) => {
-      events.push(`${event} ${Buffer.from(key).toString()}`);
-    };
+    engine.listen((event, key) => void events.push(`${event} ${key}`));
     for (const [command, record, announced] of ROWS) {
       records.length = 0;
       events.length = 0;

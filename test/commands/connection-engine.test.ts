@@ -91,9 +91,9 @@ describe('CLIENT', () => {
     const list = run('CLIENT', 'LIST');
     expect(list).toContain(
       'id=1 addr=127.0.0.1:5001 laddr=127.0.0.1:6379 fd=11 name=one age=0 idle=0 flags=N db=0 ' +
-        'sub=0 psub=0 ssub=0 multi=-1 watch=0 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 ' +
-        'rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=client|list user=default redir=-1 resp=2 ' +
-        'lib-name=mylib lib-ver=\n',
+        'sub=0 psub=0 ssub=0 multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 ' +
+        'rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=client|list user=default redir=-1 ' +
+        'resp=2 lib-name=mylib lib-ver=\n',
     );
     expect(list).toContain('flags=P db=4');
     expect(list).toContain('omem=20 tot-mem=30 events=rw cmd=NULL');

@@ -42,11 +42,10 @@ class Recording {
         },
       },
     });
-    const { notifications } = this.engine.effects;
-    notifications.classes = Notify.Generic;
-    notifications.notify = (_notify, event, database, key) => {
-      this.events.push(`${database} ${event} ${Buffer.from(key).toString('latin1')}`);
-    };
+    this.engine.listen(
+      (event, key, database) => void this.events.push(`${database} ${event} ${key}`),
+      Notify.Generic,
+    );
   }
 
   run(line: string): string {

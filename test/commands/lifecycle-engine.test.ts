@@ -3,7 +3,6 @@
 
 import { describe, expect, it } from 'vitest';
 import { allCommands } from '../../src/commands/index.js';
-import { digestOfAll, hexOf } from '../../src/commands/server/digest.js';
 import { Config } from '../../src/config/config.js';
 import { upkeepStep } from '../../src/keyspace/upkeep.js';
 import { checkSlab } from '../../src/slab/check.js';
@@ -74,7 +73,7 @@ function sumOf(engine: Engine, word: Header): number {
 }
 
 function digest(engine: Engine): string {
-  return hexOf(digestOfAll(engine.runner.context));
+  return engine.digest();
 }
 
 /** One value's digest, by a database of its own. */

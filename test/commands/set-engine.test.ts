@@ -455,9 +455,7 @@ describe('what set commands leave behind', () => {
   it('is one event for each change, and none where nothing changed', () => {
     const engine = start();
     const events: string[] = [];
-    engine.effects.notifications.classes = 0xffff;
-    engine.effects.notifications.notify = (_class, event, _database, key) =>
-      void events.push(`${event} ${Buffer.from(key).toString('latin1')}`);
+    engine.listen((event, key) => void events.push(`${event} ${key}`));
     const rows: (readonly [command: string, events: string])[] = [
       ['SADD s a b c', 'sadd s'],
       ['SADD s a', ''],

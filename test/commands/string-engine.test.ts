@@ -595,10 +595,7 @@ describe('what follows a change', () => {
   it('is announced under the names of Redis', () => {
     const engine = start();
     const events: string[] = [];
-    engine.effects.notifications.classes = -1;
-    engine.effects.notifications.notify = (_class, event, _database, key) => {
-      events.push(`${event} ${Buffer.from(key).toString()}`);
-    };
+    engine.listen((event, key) => void events.push(`${event} ${key}`));
     const rows: readonly Row[] = [
       ['SET k 1', 'set k'],
       ['SET k 1 EX 10', 'set k, expire k'],

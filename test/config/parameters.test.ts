@@ -78,7 +78,7 @@ describe('Support', () => {
     ['maxmemory-policy', 'noeviction', 'ok'],
     ['maxmemory-policy', 'allkeys-lru', 'inert'],
     ['notify-keyspace-events', '', 'ok'],
-    ['notify-keyspace-events', 'K', 'inert'],
+    ['notify-keyspace-events', 'KEA', 'ok'],
     ['activedefrag', true, 'inert'],
     ['aclfile', '/etc/users.acl', 'refused'],
   ])('of %s %s is %s', (name, value, kind) => {

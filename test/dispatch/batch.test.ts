@@ -38,11 +38,53 @@ describe('a batch', () => {
 
     const names = batch.commands.slice(0, batch.count).map((command) => command?.fullName ?? null);
     expect(names).toEqual(['get', 'mget', null, 'get', 'set']);
-    expect([...batch.isPlaced.slice(0, 5)]).toEqual([1, 0, 0, 0, 1]);
+    expect([...batch.placed.slice(0, 5)]).toEqual([1, 0, 0, 0, 1]);
     expect([...batch.startsAt.slice(0, 5)]).toEqual([0, 100, 200, 300, 400]);
     const args = Slices.of('GET', 'k');
     expect(batch.args[0]!.partitions[1]).toBe(placeKey(engine.keyspace, args, 1));
     expect(batch.args[0]!.hashes[1]).toBe(args.hashes[1]);
+  });
+
+  it('takes name and key from the command before where they are the same', () => {
+    const engine = new Engine({ specs: SPECS });
+    const words = Slices.of(
+      'SET',
+      'key:1',
+      'v',
+      'SET',
+      'key:1',
+      'w',
+      'SET',
+      'key:2',
+      'x',
+      'GET',
+      'key:2',
+    );
+    const batch = new Batch(engine.keyspace, engine.runner.table);
+    for (const [first, count] of [
+      [0, 3],
+      [3, 3],
+      [6, 3],
+      [9, 2],
+    ] as const) {
+      const args = batch.args[batch.count]!;
+      args.u8 = words.u8;
+      args.count = 0;
+      for (let word = first; word < first + count; word++) {
+        args.push(words.startOf(word), words.lengthOf(word));
+      }
+      batch.add(0);
+    }
+
+    expect([...batch.placed.slice(0, 4)]).toEqual([1, 2, 1, 1]);
+    for (const [index, key] of ['key:1', 'key:1', 'key:2', 'key:2'].entries()) {
+      const args = Slices.of('GET', key);
+      expect(batch.args[index]!.partitions[1]).toBe(placeKey(engine.keyspace, args, 1));
+      expect(batch.args[index]!.hashes[1]).toBe(args.hashes[1]);
+    }
+    expect(batch.commands.slice(0, 4).map((each) => each!.fullName)).toEqual([
+      ...['set', 'set', 'set', 'get'],
+    ]);
   });
 
   it('touches what is there and what is not, in any database, and changes nothing', () => {

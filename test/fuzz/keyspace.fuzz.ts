@@ -7,7 +7,6 @@ import { setHashKey } from '../../src/base/hash.js';
 import { Slices } from '../../src/base/slices.js';
 import { connectionCommands } from '../../src/commands/connection.js';
 import { genericCommands } from '../../src/commands/generic/index.js';
-import { digestOfAll, hexOf } from '../../src/commands/server/digest.js';
 import { serverKeyspaceCommands } from '../../src/commands/server-keyspace.js';
 import { stringCommands } from '../../src/commands/string/index.js';
 import { Config } from '../../src/config/config.js';
@@ -143,7 +142,7 @@ class Play {
 
   private digest(): string {
     this.removeExpired();
-    return hexOf(digestOfAll(this.engine.runner.context));
+    return this.engine.digest();
   }
 
   compareAll(): void {
@@ -190,7 +189,7 @@ class Play {
     }
     replica.clock.wallMs = this.engine.clock.wallMs;
     replica.keyspace.expiresByClock = true;
-    equal(hexOf(digestOfAll(replica.runner.context)), this.digest(), 'records replay');
+    equal(replica.digest(), this.digest(), 'records replay');
     checkStructures(replica);
   }
 

@@ -6,6 +6,7 @@ import type { CommandSpec } from '../../src/dispatch/define.js';
 import type { ServerDoor } from '../../src/dispatch/server-door.js';
 import { Session } from '../../src/dispatch/session.js';
 import { CommandTable } from '../../src/dispatch/table.js';
+import { createRegistry, Registry } from '../../src/pubsub/registry.js';
 import { ClientDirectory } from '../../src/stats/clients.js';
 import { CommandStats } from '../../src/stats/commands.js';
 import { ServerStats } from '../../src/stats/server.js';
@@ -57,7 +58,9 @@ export function openDoor(
   );
   slowlog.setLengthMax(SLOWLOG_ENTRIES);
   const asked: string[] = [];
-  const shared = { config, clients, slowlog, stats, commandStats };
+  const registry = new Registry(createRegistry(1), 0);
+  const pubsub = { registry } as unknown as ServerDoor['pubsub'];
+  const shared = { config, clients, slowlog, stats, commandStats, pubsub };
   const server: Partial<ServerDoor> = { ...shared, ...FACTS, ...listener(asked, config) };
   const engine = new Engine({ specs, server });
   const open = (id: number, address = `127.0.0.1:${5000 + id}`): Session => {

@@ -4,6 +4,8 @@
 import { ManualClock } from '../../src/base/clock.js';
 import { drawHashKey, setHashKey } from '../../src/base/hash.js';
 import { Slices } from '../../src/base/slices.js';
+import { digestOfAll, hexOf } from '../../src/commands/server/digest.js';
+import type { Command } from '../../src/dispatch/command.js';
 import type { CommandSpec } from '../../src/dispatch/define.js';
 import { Effects, Notify, type RecordSink } from '../../src/dispatch/effects.js';
 import type { Parts } from '../../src/dispatch/parts.js';
@@ -87,6 +89,25 @@ export class Engine {
       args: new Slices(),
       reply: this.reply,
     });
+  }
+
+  /** Calls `heard` for every keyspace event from now on. */
+  listen(heard: (event: string, key: string, database: number) => void, classes = -1): void {
+    const { notifications } = this.effects;
+    notifications.classes = classes;
+    notifications.notify = (_partition, event, database, u8, start, length) =>
+      heard(event, Buffer.from(u8.slice(start, start + length)).toString('latin1'), database);
+  }
+
+  /** What DEBUG DIGEST tells, in engines without that command. */
+  digest(): string {
+    const { context } = this.runner;
+    const { command } = context;
+    // Only commands that say so may visit partitions.
+    context.command = Object.create(command, { visits: { value: true } }) as Command;
+    const digest = hexOf(digestOfAll(context));
+    context.command = command;
+    return digest;
   }
 
   openSession(id: number): Session {

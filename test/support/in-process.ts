@@ -3,6 +3,7 @@
 // pauses and upkeep get theirs from a timer, or from whoever calls `turn`.
 
 import { randomBytes } from 'node:crypto';
+import { withView } from '../../src/base/bytes.js';
 import { allCommands } from '../../src/commands/index.js';
 import { parseCommandLine } from '../../src/config/command-line.js';
 import { loadConfig } from '../../src/config/load.js';
@@ -197,7 +198,7 @@ export class ServedSession {
       serving.receivedLarge(connection);
       return;
     }
-    const input = Buffer.concat([connection.kept ?? NO_BYTES, bytes]);
+    const input = withView(new Uint8Array(Buffer.concat([connection.kept ?? NO_BYTES, bytes])));
     connection.kept = null;
     serving.received(connection, input, 0, input.length);
   }
