@@ -2,9 +2,10 @@
 // everybody, pauses, the shared configuration's version and text, counts of connections.
 //
 // Who writes what: `Stop` and `Ready` main; `PauseUntil`, gates and configuration whichever thread
-// runs the command that changes them, the configuration under its own lock word; counts by Atomics
-// from anywhere. Everything is read once per turn, so a change is seen by every command that
-// arrives after the reply to the command that made it: the reply leaves after the store.
+// runs the command that changes them, the configuration under its own lock word; counts (`Serving`
+// and `Stopped` too) by Atomics from anywhere. Everything is read once per turn, so a change is
+// seen by every command that arrives after the reply to the command that made it: the reply leaves
+// after the store.
 //
 //   words │ Control … │ connections per thread │ doubles: pause ends │ configuration text │
 
@@ -18,6 +19,7 @@ const enum Control {
   PauseMode = 5,
   ActiveExpire = 6,
   Serving = 7,
+  Stopped = 8,
   Connections = 16,
 }
 
@@ -68,6 +70,15 @@ export class ControlBlock {
 
   isServing(): void {
     Atomics.add(this.words, Control.Serving, 1);
+  }
+
+  /** Workers that serve no more, but still hold their listening sockets. */
+  get stoppedCount(): number {
+    return Atomics.load(this.words, Control.Stopped);
+  }
+
+  hasStopped(): void {
+    Atomics.add(this.words, Control.Stopped, 1);
   }
 
   get activeExpire(): boolean {

@@ -190,7 +190,20 @@ async function runNode(
     post.woke();
   }
   stop(executor);
+  await allStopped(executor);
   await transport.end();
+}
+
+/**
+ * Waits until every worker's loop knows its listening sockets and serves no more. The workers share
+ * the descriptors: where one closes them while another's loop is about to watch them for the first
+ * time, libuv aborts the process.
+ */
+async function allStopped({ control, shape }: Executor): Promise<void> {
+  await nodeTurn();
+  await nodeTurn();
+  control.hasStopped();
+  while (control.stoppedCount < shape.facts.threadCount) await sleep(1);
 }
 
 /** Opens the node transport's listening sockets, for all workers. */
