@@ -77,10 +77,10 @@ const BOARD_CASES: readonly CollectionCase[] = [
   one('ZINCRBY', 'ZINCRBY board 1 member:{key}'),
 ];
 
-/** Commands of a round; a tenth of that warms the server up first. */
+/** Commands of a round; as many warm the server up first. */
 const ROUND_COUNT = 400_000;
 const ROUND_COUNT_TINY = 8000;
-const WARM_SHARE = 4;
+const WARM_SHARE = 1;
 
 export async function runTypes(bench: Bench, suite: Suite): Promise<ResultTable[]> {
   return withContestants(bench, async (contestants) => {

@@ -76,3 +76,41 @@ export function hashBytes(u8: Uint8Array, start: number, length: number): number
   }
   return v1 ^ v3;
 }
+
+// Hashes of words that were computed ahead of their use, by the place of the word. They hold as
+// long as the bytes do: whoever remembers some forgets them before the bytes change.
+const REMEMBERED = 64;
+const rememberedStarts = new Int32Array(REMEMBERED);
+const rememberedLengths = new Int32Array(REMEMBERED);
+const rememberedHashes = new Int32Array(REMEMBERED);
+/** The bytes that the words lie in; null while nothing is remembered. */
+let rememberedIn: Uint8Array | null = null;
+
+/** The hash of u8[start, start + length), kept for knownHash until forgetHashes. */
+export function rememberHash(u8: Uint8Array, start: number, length: number): number {
+  if (rememberedIn !== u8) {
+    rememberedIn = u8;
+    rememberedLengths.fill(-1);
+  }
+  const hash = hashBytes(u8, start, length);
+  const slot = start & (REMEMBERED - 1);
+  rememberedStarts[slot] = start;
+  rememberedLengths[slot] = length;
+  rememberedHashes[slot] = hash;
+  return hash;
+}
+
+/** As hashBytes, for what may have been hashed ahead. */
+export function knownHash(u8: Uint8Array, start: number, length: number): number {
+  if (rememberedIn === u8) {
+    const slot = start & (REMEMBERED - 1);
+    if (rememberedStarts[slot] === start && rememberedLengths[slot] === length) {
+      return rememberedHashes[slot]!;
+    }
+  }
+  return hashBytes(u8, start, length);
+}
+
+export function forgetHashes(): void {
+  rememberedIn = null;
+}

@@ -2,13 +2,14 @@
 // then execute them one after the other. Pipelines repeat themselves: a command of the same name
 // and key as the one before it is neither looked up nor hashed again.
 
+import { forgetHashes } from '../base/hash.js';
 import { Slices } from '../base/slices.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import type { Command } from './command.js';
 import { Shape } from './define.js';
 import { placeKey } from './route.js';
 import type { CommandTable } from './table.js';
-import { TOUCH_KEYS, TOUCHED_FROM, Touch } from './touch.js';
+import { ElementTouch, TOUCH_KEYS, TOUCHED_FROM, Touch } from './touch.js';
 
 /** Commands parsed ahead. */
 export const BATCH_COMMANDS = TOUCH_KEYS;
@@ -30,14 +31,18 @@ export class Batch {
   /** Has the command's one key been placed? */
   readonly placed = new Uint8Array(BATCH_COMMANDS);
   count = 0;
+  /** How many of them look for an element in a collection. */
+  private elementCount = 0;
   private readonly keyspace: Keyspace;
   private readonly table: CommandTable;
   private readonly touching: Touch;
+  private readonly elements: ElementTouch;
 
   constructor(keyspace: Keyspace, table: CommandTable) {
     this.keyspace = keyspace;
     this.table = table;
     this.touching = new Touch(keyspace);
+    this.elements = new ElementTouch(keyspace);
   }
 
   /** Takes the command that was parsed into args[count]; it starts at `start` in the input. */
@@ -63,12 +68,24 @@ export class Batch {
     }
     this.placed[index] = placed;
     this.count = index + 1;
+    if (index === 0) this.elementCount = 0;
+    if (placed !== Placed.No && command!.element !== 0) this.elementCount++;
   }
 
   /** The touch pass, for a session in `database`. */
   touch(database: number): void {
-    const { touching, placed } = this;
     if (this.count < TOUCHED_FROM) return;
+    this.touchKeys(database);
+    if (this.elementCount >= TOUCHED_FROM) this.touchElements(database);
+  }
+
+  /** The commands have run: their input is the caller's again. */
+  end(): void {
+    if (this.elementCount !== 0) forgetHashes();
+  }
+
+  private touchKeys(database: number): void {
+    const { touching, placed } = this;
     for (let index = 0; index < this.count; index++) {
       if (placed[index] !== Placed.Yes) continue;
       const args = this.args[index]!;
@@ -76,6 +93,21 @@ export class Batch {
       touching.add(args.partitions[key]!, database, args.hashes[key]!);
     }
     touching.run();
+  }
+
+  /** What the commands look for in the collections of their keys. */
+  private touchElements(database: number): void {
+    const { elements, placed } = this;
+    for (let index = 0; index < this.count; index++) {
+      if (placed[index] === Placed.No) continue;
+      const args = this.args[index]!;
+      const { firstKey, element } = this.commands[index]!;
+      if (placed[index] === Placed.Yes) {
+        elements.setKey(args.partitions[firstKey]!, database, args.hashes[firstKey]!);
+      }
+      if (element !== 0 && element < args.count) elements.add(args, element);
+    }
+    elements.run();
   }
 }
 

@@ -21,6 +21,8 @@ export class Command {
   readonly isWrite: boolean;
   /** Does it visit partitions that nobody else locks for it? */
   readonly visits: boolean;
+  /** The word with the first element that is looked for in the key's collection; 0 for none. */
+  readonly element: number;
   readonly inMulti: InMulti;
   /** May MULTI always queue it, where nothing else speaks against it? */
   readonly isQueueable: boolean;
@@ -52,6 +54,7 @@ export class Command {
       (isOfKey && (fields.isFast || fields.spec.cost === 'O(1)')) || isMulti(fields.spec);
     this.isWrite = fields.isWrite;
     this.visits = fields.spec.visits ?? false;
+    this.element = fields.spec.element ?? 0;
     this.inMulti = fields.spec.inMulti ?? InMulti.IsQueued;
     this.isQueueable = this.inMulti === InMulti.IsQueued && (this.flags & Flag.NoMulti) === 0;
     this.subjectTo = fields.subjectTo;

@@ -123,6 +123,11 @@ export interface CommandSpec {
   readonly shape: Shape;
   /** Of a session command: it visits partitions (Context.visit). EXEC takes all locks for it. */
   readonly visits?: true;
+  /**
+   * The word with the first name that is looked for in the hash, set or sorted set of the key: a
+   * pipeline has it brought near before the command runs (touch.ts).
+   */
+  readonly element?: number;
   readonly inMulti?: InMulti;
   /** A subscriber of RESP2, which may say hardly anything, may say it. */
   readonly isForSubscribers?: true;

@@ -129,6 +129,28 @@ function payloadAt(entry: EntryRef, sizes: number): number {
   return at;
 }
 
+/**
+ * For the touch pass, without the lock: word index of the root block of the collection whose entry
+ * is likely to be at `ref`; 0 for a string. Only a hint, kept within the slab by `mask`.
+ */
+export function likelyRoot(slab: Slab, ref: number, mask: number): number {
+  const { i32 } = slab;
+  const at = (ref << 1) & mask;
+  if ((i32[at + Entry.Meta]! & TYPE_MASK) === Type.String) return 0;
+  const sizes = i32[(at + Entry.Sizes) & mask]!;
+  return (i32[payloadAt((at >> 1) as EntryRef, sizes) & mask]! << 1) & mask;
+}
+
+/** As likelyRoot: type and encoding of the entry. */
+export function likelyKind(slab: Slab, ref: number, mask: number): number {
+  return slab.i32[(ref << 1) & mask]! & 0xff;
+}
+
+/** What likelyKind gives for such an entry. */
+export function kindOf(type: Type, encoding: Encoding): number {
+  return type | (encoding << ENCODING_SHIFT);
+}
+
 function hasPayload(slab: Slab, entry: EntryRef): boolean {
   return (slab.i32[(entry << 1) + Entry.Meta]! & 0xff) !== Encoding.Embedded << ENCODING_SHIFT;
 }

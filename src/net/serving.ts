@@ -369,6 +369,7 @@ export class Serving implements ReplyEdge {
     }
     runner.keepsLock = false;
     runner.giveBack();
+    batch.end();
     return next;
   }
 

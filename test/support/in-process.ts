@@ -33,6 +33,7 @@ const PARTITIONS = 4;
 const PARTITION_BYTES = 2 ** 31;
 const CLIENTS_MAX = 64;
 const TURN_MS = 2;
+const INPUT_BYTES = 64 * 1024;
 const NO_BYTES = new Uint8Array(0);
 
 /** Keeps the lines instead of printing them. */
@@ -51,6 +52,7 @@ export class InProcessServer {
   private readonly upkeep: Upkeep;
   private readonly timer: NodeJS.Timeout | null = null;
   private nextPort = 40_000;
+  private input = withView(new Uint8Array(INPUT_BYTES));
 
   constructor(options: InProcessOptions = {}) {
     this.executor = new Executor(shapeFor(options), 0, this.log);
@@ -59,6 +61,12 @@ export class InProcessServer {
     if (options.hasTimer !== true) return;
     this.timer = setInterval(() => this.turn(), TURN_MS);
     this.timer.unref();
+  }
+
+  /** Memory that input of so many bytes is read into: the same again and again, as it is there. */
+  inputFor(bytes: number): Uint8Array {
+    if (this.input.length < bytes) this.input = withView(new Uint8Array(bytes));
+    return this.input;
   }
 
   /** What the server wrote into its log. */
@@ -198,9 +206,13 @@ export class ServedSession {
       serving.receivedLarge(connection);
       return;
     }
-    const input = withView(new Uint8Array(Buffer.concat([connection.kept ?? NO_BYTES, bytes])));
+    const kept = connection.kept ?? NO_BYTES;
     connection.kept = null;
-    serving.received(connection, input, 0, input.length);
+    const length = kept.length + bytes.length;
+    const input = this.server.inputFor(length);
+    input.set(kept);
+    input.set(bytes, kept.length);
+    serving.received(connection, input, 0, length);
   }
 }
 

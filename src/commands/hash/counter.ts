@@ -60,6 +60,7 @@ const hincrby = keyCommand({
   flags: COUNTER_FLAGS,
   syntax: 'key field increment',
   keys: COUNTER_KEYS,
+  element: 2,
   run(context) {
     const { args } = context;
     readInt64(args, 3);
@@ -98,6 +99,7 @@ const hincrbyfloat = keyCommand({
   flags: COUNTER_FLAGS,
   syntax: 'key field increment',
   keys: COUNTER_KEYS,
+  element: 2,
   run(context) {
     const { args } = context;
     const increment = parseLongDouble(args.u8, args.startOf(3), args.lengthOf(3));

@@ -25,6 +25,7 @@ const hget = keyCommand({
   flags: READ_FAST,
   syntax: 'key field',
   keys: READ_KEYS,
+  element: 2,
   run(context) {
     if (readHash(context) && find(context, 2)) hash.replyValue(context.reply);
     else context.reply.nil();
@@ -41,6 +42,7 @@ const hmget = keyCommand({
   flags: READ_FAST,
   syntax: 'key field [field ...]',
   keys: READ_KEYS,
+  element: 2,
   run(context) {
     const { args, reply } = context;
     const isThere = readHash(context);
@@ -63,6 +65,7 @@ const hexists = keyCommand({
   flags: READ_FAST,
   syntax: 'key field',
   keys: ASK_KEYS,
+  element: 2,
   run: (context) => context.reply.flag(readHash(context) && find(context, 2)),
 });
 
@@ -89,6 +92,7 @@ const hstrlen = keyCommand({
   flags: READ_FAST,
   syntax: 'key field',
   keys: ASK_KEYS,
+  element: 2,
   run(context) {
     const isThere = readHash(context) && find(context, 2);
     context.reply.integer(isThere ? hash.valueLength : 0);

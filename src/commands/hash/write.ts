@@ -94,6 +94,7 @@ const hset = keyCommand({
   syntax: 'key field value [field value ...]',
   keys: [keyAt(1, 'RW', 'update')],
   history: [['4.0.0', 'Takes several fields.']],
+  element: 2,
   run: (context) => context.reply.integer(putPairs(context)),
 });
 
@@ -109,6 +110,7 @@ const hmset = keyCommand({
   keys: [keyAt(1, 'RW', 'update')],
   deprecatedSince: '4.0.0',
   replacedBy: '`HSET` with multiple field-value pairs',
+  element: 2,
   run(context) {
     putPairs(context);
     context.reply.ok();
@@ -125,6 +127,7 @@ const hsetnx = keyCommand({
   flags: WRITE_FLAGS,
   syntax: 'key field value',
   keys: [keyAt(1, 'RW', 'insert')],
+  element: 2,
   run(context) {
     const { args } = context;
 
@@ -154,6 +157,7 @@ const hdel = keyCommand({
   syntax: 'key field [field ...]',
   keys: [keyAt(1, 'RW', 'delete')],
   history: [['2.4.0', 'Takes several fields.']],
+  element: 2,
   run(context) {
     const { args } = context;
 

@@ -75,6 +75,7 @@ const sadd = keyCommand({
   syntax: 'key member [member ...]',
   keys: [keyAt(1, 'RW', 'insert')],
   history: [['2.4.0', 'Takes several members.']],
+  element: 2,
   run(context) {
     const { args, partition } = context;
 
@@ -129,6 +130,7 @@ const srem = keyCommand({
   syntax: 'key member [member ...]',
   keys: [keyAt(1, 'RW', 'delete')],
   history: [['2.4.0', 'Takes several members.']],
+  element: 2,
   run(context) {
     const { args, partition } = context;
 
@@ -236,6 +238,7 @@ const sismember = keyCommand({
   flags: Flag.Read | Flag.Fast,
   syntax: 'key member',
   keys: [keyAt(1, 'RO')],
+  element: 2,
   run(context) {
     const { args, partition } = context;
     const entry = partition.find(args, 1, Type.Set);
@@ -261,6 +264,7 @@ const smismember = keyCommand({
   flags: Flag.Read | Flag.Fast,
   syntax: 'key member [member ...]',
   keys: [keyAt(1, 'RO', 'access')],
+  element: 2,
   run(context) {
     const { args, partition, reply } = context;
     const entry = partition.find(args, 1, Type.Set);

@@ -92,6 +92,7 @@ const zadd = keyCommand({
     ['3.0.2', 'Takes the options XX, NX, CH and INCR.'],
     ['6.2.0', 'Takes the options GT and LT.'],
   ],
+  element: 3,
   run(context) {
     const { args } = context;
     readOptions(args);
@@ -226,6 +227,7 @@ const zincrby = keyCommand({
   flags: Flag.Write | Flag.DenyOom | Flag.Fast,
   syntax: 'key increment member',
   keys: [keyAt(1, 'RW', 'access', 'update')],
+  element: 3,
   run(context) {
     const { args } = context;
     options.isNew = false;

@@ -36,6 +36,7 @@ const zscore = keyCommand({
   flags: FAST_READ,
   syntax: 'key member',
   keys: READ_KEYS,
+  element: 2,
   run(context) {
     const { args, reply } = context;
 
@@ -57,6 +58,7 @@ const zmscore = keyCommand({
   flags: FAST_READ,
   syntax: 'key member [member ...]',
   keys: READ_KEYS,
+  element: 2,
   run(context) {
     const { args, reply } = context;
     const isThere = findSet(context, 1);
@@ -139,6 +141,7 @@ const zrank = keyCommand({
   syntax: 'key member [WITHSCORE]',
   keys: READ_KEYS,
   history: [['7.2.0', 'Takes the option WITHSCORE.']],
+  element: 2,
   run: (context) => answerRank(context, false),
 });
 
@@ -153,6 +156,7 @@ const zrevrank = keyCommand({
   syntax: 'key member [WITHSCORE]',
   keys: READ_KEYS,
   history: [['7.2.0', 'Takes the option WITHSCORE.']],
+  element: 2,
   run: (context) => answerRank(context, true),
 });
 

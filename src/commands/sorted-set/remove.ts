@@ -20,6 +20,7 @@ const zrem = keyCommand({
   syntax: 'key member [member ...]',
   keys: DELETE_KEYS,
   history: [['2.4.0', 'Takes several members.']],
+  element: 2,
   run(context) {
     const { args, partition, reply } = context;
 

@@ -15,7 +15,7 @@
 
 import { assert } from '../../base/assert.js';
 import { copyBytes } from '../../base/bytes.js';
-import { hashBytes } from '../../base/hash.js';
+import { knownHash } from '../../base/hash.js';
 import { allocate, type BlockRef, capacityOf, release } from '../../slab/alloc.js';
 import { NONE, type Slab } from '../../slab/slab.js';
 import {
@@ -97,6 +97,9 @@ export function largeCount(slab: Slab, root: number): number {
   return slab.i32[tableOf(root) + TableRoot.Count]!;
 }
 
+/** Where the table's root stands in the root block. */
+export const FIELD_TABLE_WORD: number = Root.Table;
+
 /** Word index of the table's root. */
 export function tableOf(root: number): number {
   return (root << 1) + Root.Table;
@@ -114,7 +117,7 @@ export function findLarge(
   start: number,
   length: number,
 ): FieldRef {
-  const hash = hashBytes(u8, start, length);
+  const hash = knownHash(u8, start, length);
   const bucket = bucketAt(slab, tableOf(root), hash);
   if (bucket === 0) return NONE as FieldRef;
   return findInBucket(slab, bucket, hash, isFieldNamed, u8, start, length) as FieldRef;
@@ -155,7 +158,7 @@ export function addLarge(
   const start = fieldStartOf(slab, field);
   copyBytes(nameU8, nameStart, slab.u8, start, nameBytes);
   copyBytes(valueU8, valueStart, slab.u8, start + nameBytes, valueBytes);
-  const hash = hashBytes(slab.u8, start, nameBytes);
+  const hash = knownHash(nameU8, nameStart, nameBytes);
   insert(slab, tableOf(root), hash, field, hashOfField, NO_EPOCH);
   return field;
 }

@@ -9,7 +9,7 @@
 
 import { INT64_TEXT_BYTES_MAX, int64, parseInt64, writeInt64 } from '../../base/ascii.js';
 import { assert } from '../../base/assert.js';
-import { hashBytes } from '../../base/hash.js';
+import { hashBytes, knownHash } from '../../base/hash.js';
 import type { Slices } from '../../base/slices.js';
 import { allocate, type BlockRef, release, reserve } from '../../slab/alloc.js';
 import { NONE, Slab } from '../../slab/slab.js';
@@ -121,7 +121,7 @@ export class SetValue {
   has(u8: Uint8Array, start: number, length: number): boolean {
     const { slab } = this;
     if (this.encoding === Encoding.Table) {
-      return this.find(hashBytes(u8, start, length), u8, start, length) !== NONE;
+      return this.find(knownHash(u8, start, length), u8, start, length) !== NONE;
     }
     if (this.encoding === Encoding.Packed) {
       return packedFind(slab, this.block, u8, start, length, 1, cursor);
@@ -152,7 +152,7 @@ export class SetValue {
   }
 
   private addToTable(u8: Uint8Array, start: number, length: number): boolean {
-    const hash = hashBytes(u8, start, length);
+    const hash = knownHash(u8, start, length);
     if (this.find(hash, u8, start, length) !== NONE) return false;
     const member = createMember(this.slab, u8, start, length);
     insert(this.slab, this.root << 1, hash, member, hashOfMember, 0);
@@ -199,7 +199,7 @@ export class SetValue {
   remove(u8: Uint8Array, start: number, length: number): boolean {
     const { slab } = this;
     if (this.encoding === Encoding.Table) {
-      const hash = hashBytes(u8, start, length);
+      const hash = knownHash(u8, start, length);
       const member = this.find(hash, u8, start, length);
       if (member === NONE) return false;
       this.removeRef(member as MemberRef, hash);

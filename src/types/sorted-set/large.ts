@@ -11,7 +11,7 @@
 // A member of 16 bytes takes 32 bytes, some 10 in the table and 12 to 17 in the tree.
 
 import { assert } from '../../base/assert.js';
-import { hashBytes } from '../../base/hash.js';
+import { hashBytes, knownHash } from '../../base/hash.js';
 import { allocate, type BlockRef, capacityOf, release } from '../../slab/alloc.js';
 import { NONE, type Slab } from '../../slab/slab.js';
 import {
@@ -65,6 +65,9 @@ const GRANULE_SHIFT = 3;
 const TABLE_BYTES_EACH = 24;
 const TABLE_BYTES_ONCE = 8192;
 
+/** Where the table's root stands in the root block. */
+export const MEMBER_TABLE_WORD: number = Root.Table;
+
 function tableAt(root: number): number {
   return (root << 1) + Root.Table;
 }
@@ -103,7 +106,7 @@ export function largeFind(
   start: number,
   length: number,
 ): MemberRef {
-  const hash = hashBytes(u8, start, length);
+  const hash = knownHash(u8, start, length);
   soughtHash = hash;
   const bucket = bucketAt(slab, tableAt(root), hash);
   if (bucket === 0) return NONE as MemberRef;
