@@ -64,12 +64,12 @@ const MERGE_ENTRIES = 144;
 const PREFIX_MASK = (1 << DEPTH_MAX) - 1;
 /** Draws of randomRef before it walks on: a sparse table is mostly empty buckets. */
 const DRAWS_MAX = 128;
-const DRAWN_TOGETHER = 4;
+const DRAWN_TOGETHER = 3;
 const drawnBuckets = new Int32Array(DRAWN_TOGETHER);
 const drawnShifts = new Int32Array(DRAWN_TOGETHER);
 
 /** Hardly a chain is longer, unless memory is short: draws of randomRef aim at so many entries. */
-const FAIR_ENTRIES = 20;
+const FAIR_ENTRIES = 16;
 
 /** A directory entry's twin after doubling stands in the next word. */
 const SIBLING = 1;

@@ -43,6 +43,8 @@ const walk = new SetWalk();
 function draw(below: number): number {
   for (;;) {
     const drawn = chance.nextUint32() >>> 1;
+    // Nearly always: a power of two, which divides without rest.
+    if ((below & (below - 1)) === 0) return drawn & (below - 1);
     const rest = drawn % below;
     // The last, incomplete run of so many numbers is drawn again.
     if (drawn - rest <= DRAW_END - below) return rest;
