@@ -64,10 +64,10 @@ export const enum JoinKind {
 const ENTRIES_PER_JOIN = 1024;
 
 /**
- * Entries of the first table from which a join is offered in parts. Of 1000 to 10,000 members parts
- * cost a fifth to a quarter more processor time a command, and on two cores that had other work,
- * too, more time (`npm run bench -- parts`, docs/performance.md). So they are off unless the
- * variable says from how many entries they are wanted, as for large sets on cores that are free.
+ * Entries of the first table from which a join is offered in parts. On two cores parts
+ * cost more processor time a command than they save (`npm run bench -- parts`,
+ * docs/performance.md). So they are off unless the variable says from how many entries they are
+ * wanted.
  */
 export const joinPartsFrom = {
   entries: Number(process.env.FLAGSTONE_JOIN_PARTS_FROM ?? 'Infinity'),

@@ -45,6 +45,9 @@ export function versionOf(type: RdbType): number {
   return type <= RdbType.StreamListpacks3 ? RDB_VERSION_7_2 : RDB_VERSION_MAX;
 }
 
+/** Of the nameless consumer that stands for nobody, see stream-write.ts. */
+export const NEVER_SEEN_MS = 0;
+
 /** Nodes of a list: one long element, or a listpack of several. */
 export const enum Container {
   Plain = 1,

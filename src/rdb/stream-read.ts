@@ -50,7 +50,7 @@ import {
 import type { Building } from './building.js';
 import { readLength, readWide } from './length.js';
 import { Listpack } from './listpack.js';
-import { RdbType } from './rdb-type.js';
+import { NEVER_SEEN_MS, RdbType } from './rdb-type.js';
 import { BAD_DATA, type ByteSource } from './source.js';
 import { DELETED, ID_BYTES, SAME_FIELDS } from './stream-write.js';
 
@@ -295,6 +295,7 @@ function readConsumer(
   readWord(source, building);
   const seen = source.signedLittle();
   const active = hasActiveTime ? source.signedLittle() : seen;
+  if (word.lengthOf(0) === 0 && seen === NEVER_SEEN_MS) return readReleased(source, slab, group);
   if (findConsumer(slab, group, word, 0) !== NONE) throw BAD_DATA;
   const consumers = consumerCount(slab, group);
   if (consumers > UNSORTED_NAMES_MAX) {
@@ -306,6 +307,17 @@ function readConsumer(
   setActive(slab, consumer, active);
   const count = readLength(source);
   for (let left = count; left > 0; left--) readOwned(source, building, group, consumer);
+  return count;
+}
+
+/** Passes over the entries that are nobody's, which they are already; returns how many. */
+function readReleased(source: ByteSource, slab: Slab, group: GroupRef): number {
+  const count = readLength(source);
+  for (let left = count; left > 0; left--) {
+    readRawId(source, id);
+    const record = findPending(slab, group, id);
+    if (record === 0 || consumerOf(slab, record) !== NONE) throw BAD_DATA;
+  }
   return count;
 }
 

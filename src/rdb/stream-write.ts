@@ -26,6 +26,7 @@ import {
   consumerCount,
   consumerNameLength,
   consumerNameStart,
+  consumerOf,
   deliveredMs,
   deliveriesHigh,
   deliveriesLow,
@@ -44,6 +45,7 @@ import {
   pendingCount,
   readDeliveredId,
   seenMs,
+  unownedCount,
 } from '../types/stream/groups.js';
 import { readIdAt, StreamId, ZERO_ID } from '../types/stream/id.js';
 import { IdTreeCursor } from '../types/stream/id-tree.js';
@@ -66,6 +68,7 @@ import {
   writeListpackEnd,
   writeTextElement,
 } from './listpack.js';
+import { NEVER_SEEN_MS } from './rdb-type.js';
 import { ByteSink } from './sink.js';
 import { writeText } from './strings.js';
 
@@ -273,9 +276,35 @@ function writeGroup(
     writeWide(sink, deliveriesLow(slab, walk.at), deliveriesHigh(slab, walk.at));
   }
   const consumers = consumerCount(slab, group);
-  writeLength(sink, consumers);
+  const released = unownedCount(slab, group);
+  writeLength(sink, released === 0 ? consumers : consumers + 1);
+  if (released !== 0) writeReleased(sink, slab, group, released, hasActiveTimes, compresses);
   for (let index = 0; index < consumers; index++) {
     writeConsumer(sink, slab, consumerAt(slab, group, index), hasActiveTimes, compresses);
+  }
+}
+
+/**
+ * Entries that are pending for nobody (XNACK): servers that do not know of that find a consumer
+ * without a name who was never seen, and stream-read.ts knows them by it.
+ */
+function writeReleased(
+  sink: ByteSink,
+  slab: Slab,
+  group: GroupRef,
+  count: number,
+  hasActiveTimes: boolean,
+  compresses: boolean,
+): void {
+  writeText(sink, slab.u8, 0, 0, compresses);
+  writeTime(sink, NEVER_SEEN_MS);
+  if (hasActiveTimes) writeTime(sink, NEVER_SEEN_MS);
+  writeLength(sink, count);
+  let isThere = walk.seek(slab, pendingAt(group), PENDING_WORDS, ZERO_ID);
+  for (; isThere; isThere = walk.next()) {
+    if (consumerOf(slab, walk.at) !== NONE) continue;
+    readIdAt(slab.i32, walk.at, id);
+    writeRawId(sink, id);
   }
 }
 

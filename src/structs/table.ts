@@ -293,8 +293,8 @@ function extendChain(slab: Slab, bucket: number, hash: number, ref: number): voi
 const EXPECTED_ENTRIES = 280;
 
 /**
- * Makes segments for `count` entries in an empty table, so that none is split while they come: a
- * third of the time that building a table of thousands takes. Memory was reserved.
+ * Makes segments for `count` entries in an empty table, so that none is split while they come.
+ * Memory was reserved.
  */
 export function expectEntries(slab: Slab, rootAt: number, count: number): void {
   const { i32 } = slab;

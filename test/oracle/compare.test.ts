@@ -45,6 +45,16 @@ describe('two replies agree', () => {
     expect(agree(words, pending(5, 1), pending(5, 2))).toBe(false);
   });
 
+  it('up to a zero byte where texts are collated', () => {
+    const left = Buffer.from('*2\r\n$1\r\n1\r\n$2\r\n1\0\r\n', 'latin1');
+    const right = Buffer.from('*2\r\n$2\r\n1\0\r\n$1\r\n1\r\n', 'latin1');
+    expect(agree(['SORT', 's', 'ALPHA'], left, right)).toBe(true);
+    expect(agree(['SORT', 's'], left, right)).toBe(false);
+    const swapped = Buffer.from('*2\r\n$1\r\n2\r\n$1\r\n1\r\n', 'latin1');
+    const sorted = Buffer.from('*2\r\n$1\r\n1\r\n$1\r\n2\r\n', 'latin1');
+    expect(agree(['SORT', 's', 'ALPHA'], swapped, sorted)).toBe(false);
+  });
+
   it('by their number where a set is cut without being sorted', () => {
     const [left, right] = [bytes('*1|$1|a|'), bytes('*1|$1|b|')];
     expect(agree(['SORT', 's', 'BY', 'nosort', 'LIMIT', '0', '1'], left, right)).toBe(true);

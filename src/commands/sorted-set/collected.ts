@@ -113,8 +113,7 @@ export class Collected {
 
   /**
    * Sorts the indexes of all members by score and name into `order`: runs of a few are put in place
-   * one by one, then merged; sources that were walked in order leave little to do. A sort with a
-   * callback took five times as long.
+   * one by one, then merged; sources that were walked in order leave little to do.
    */
   private sort(): void {
     const { count } = this;
