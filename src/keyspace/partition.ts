@@ -113,8 +113,11 @@ export class Partition {
   }
 
   select(database: number): void {
+    if (database === this.database) return;
     this.database = database;
     this.rootAt = Header.Databases + database * DATABASE_WORDS;
+    // The key stands elsewhere in another database, or nowhere.
+    this.recent = NONE as EntryRef;
   }
 
   /**

@@ -47,6 +47,8 @@ const TAILS: readonly (readonly [string, ...string[]])[] = [
   ['ZINCRBY', '2', 'm'],
   ['ZRANK', 'o'],
   ['RENAME', 'b'],
+  ['MOVE', '1'],
+  ['MOVE', '0'],
   ['COPY', 'a', 'REPLACE'],
   ['TYPE'],
   ['STRLEN'],
