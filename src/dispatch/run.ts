@@ -81,7 +81,8 @@ export class Runner {
   private readonly isInvolved: Uint8Array;
   /**
    * Set while commands of one pipeline run one after the other: the lock of a quick command is then
-   * kept for the next one, which often wants the same partition. Who sets it calls `giveBack`.
+   * kept for the next one of its group, which often wants the same partition. Who sets it calls
+   * `giveBack`.
    */
   keepsLock = false;
   /** The partition whose lock is kept, or NO_PARTITION. */
@@ -243,7 +244,6 @@ export class Runner {
       this.slowerThanUs < 1000 ||
       isLong(args)
     ) {
-      this.giveBack();
       this.closeGroup(args);
     }
     if (session.replyMode !== ReplyMode.On && session.wait === null) {
@@ -694,6 +694,7 @@ export class Runner {
 
   /** Ends the group: its time goes to the statistics, and becomes the time of the next visit. */
   closeGroup(args: Slices | null): void {
+    this.giveBack();
     const { group, groupCalls } = this;
     if (group === null || groupCalls === 0) return;
     const now = this.clock.monotonicMs();
