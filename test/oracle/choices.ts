@@ -12,6 +12,8 @@ export type Disagreement = readonly [left: string, right: string];
 const SCAN_ROUNDS_MAX = 100_000;
 /** SPOP makes a new set where at the most one of so many that it pops is to stay. */
 const REBUILD_SHARE = 5;
+/** A member that no set of integers takes. */
+const NO_INTEGER = '~';
 const CURSOR_AT: Readonly<Record<string, number>> = { scan: 1, hscan: 2, sscan: 2, zscan: 2 };
 /** How to read all that a pick may pick from. */
 const CONTENT: Readonly<Record<string, (key: string) => Words>> = {
@@ -154,12 +156,17 @@ async function comparePop(
 async function rebuildRest(side: Side, key: string, rest: number, popped: number): Promise<void> {
   if (rest === 0 || rest * REBUILD_SHARE > popped) return;
   const encoding = textOf(await ask(side, ['OBJECT', 'ENCODING', key]));
-  if (encoding === 'listpack') return;
+  // A listpack or a set of integers is one again.
+  if (encoding !== 'hashtable') return;
   const members = await ask(side, ['SMEMBERS', key]);
   const expiry = await ask(side, ['PEXPIRETIME', key]);
   if (members.type !== 'array' && members.type !== 'set') return;
+  const [first, ...others] = members.value.map((member) => textOf(member)!);
   await ask(side, ['DEL', key]);
-  await ask(side, ['SADD', key, ...members.value.map((member) => textOf(member)!)]);
+  // A text makes it a listpack, which it stays, as the one that SPOP makes of a table's members.
+  await ask(side, ['SADD', key, NO_INTEGER, first!]);
+  if (first !== NO_INTEGER) await ask(side, ['SREM', key, NO_INTEGER]);
+  if (others.length > 0) await ask(side, ['SADD', key, ...others]);
   if (expiry.type !== 'integer' || expiry.value < 0) return;
   await ask(side, ['PEXPIREAT', key, String(expiry.value)]);
 }
