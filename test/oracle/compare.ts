@@ -21,6 +21,8 @@ export type Rule =
   | { readonly kind: 'figures'; readonly names: readonly string[] }
   /** Texts of which those may change places that are the same up to a zero byte. */
   | { readonly kind: 'collated' }
+  /** Rows by distance: of equal ones either may come first, or be the one beyond COUNT. */
+  | { readonly kind: 'places' }
   /** Rows whose item `at` is a time. */
   | { readonly kind: 'timed'; readonly at: number };
 
@@ -72,7 +74,7 @@ const RULES: Readonly<Record<string, Rule | RuleOf>> = {
 
 /** Unsorted places come in the order of the server's boxes. */
 function foundPlaces(words: readonly string[]): Rule {
-  return words.some((word) => /^(?:asc|desc|count)$/i.test(word)) ? EXACT : BAG;
+  return words.some((word) => /^(?:asc|desc|count)$/i.test(word)) ? { kind: 'places' } : BAG;
 }
 
 /** A set that is not sorted has the order of its table. */
@@ -115,6 +117,8 @@ function follows(rule: Rule, left: Reply, right: Reply): boolean {
       return bagOf(left) === bagOf(right);
     case 'collated':
       return bagOf(left) === bagOf(right) && heads(left) === heads(right);
+    case 'places':
+      return bagOf(left) === bagOf(right) || (isTold(left) && told(left) === told(right));
     case 'pairs':
       return pairsOf(left).sort().join('\n') === pairsOf(right).sort().join('\n');
     case 'count':
@@ -138,6 +142,26 @@ export function bagOf(reply: Reply): string {
   return reply.value
     .map((item) => printReply(item))
     .sort()
+    .join('\n');
+}
+
+/** Do the rows tell more of their places than the names? */
+function isTold(reply: Reply): boolean {
+  return reply.type === 'array' && reply.value.length > 0 && reply.value[0]!.type === 'array';
+}
+
+/** What rows tell besides the names, in order. */
+function told(reply: Reply): string {
+  if (reply.type !== 'array') return printReply(reply);
+  return reply.value
+    .map((row) =>
+      row.type === 'array'
+        ? row.value
+            .slice(1)
+            .map((each) => printReply(each))
+            .join(' ')
+        : '',
+    )
     .join('\n');
 }
 
