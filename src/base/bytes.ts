@@ -214,6 +214,13 @@ function compareSlowly(
   return Buffer.compare(a.subarray(aStart, aStart + aLength), b.subarray(bStart, bStart + bLength));
 }
 
+/** Is every byte of u8[start, start + length) zero? */
+export function isZeros(u8: Uint8Array, start: number, length: number): boolean {
+  const end = start + length;
+  for (let at = start; at < end; at++) if (u8[at] !== 0) return false;
+  return true;
+}
+
 export function fillBytes(u8: Uint8Array, start: number, length: number, byte: number): void {
   const end = start + length;
   if (length > FILL_LOOP_MAX) {

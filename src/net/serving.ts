@@ -363,7 +363,13 @@ export class Serving implements ReplyEdge {
     runner.keepsLock = true;
     for (let index = 0; index < batch.count; index++) {
       const placed = batch.placed[index]!;
-      if (this.execute(connection, batch.commands[index]!, batch.args[index]!, placed)) continue;
+      const mayGoOn = this.execute(connection, batch.commands[index]!, batch.args[index]!, placed);
+      // It may just have become a subscriber, who gets its own messages before its next reply.
+      if (connection.session.subscriptions !== null) {
+        runner.giveBack();
+        this.hooks.commandEnded();
+      }
+      if (mayGoOn) continue;
       next = connection.isPostponed ? index : index + 1;
       break;
     }

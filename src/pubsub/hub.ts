@@ -203,6 +203,8 @@ export class PubSub {
       const length = codec.write(outgoing);
       this.deferred.push({ bytes: codec.u8.slice(0, length), targets: targets.slice() });
     } else {
+      // What was published before, under locks, goes first.
+      if (this.deferred.length !== 0) this.sendDeferred();
       if (this.isForOthers()) {
         const length = codec.write(outgoing);
         this.sendTo(codec.u8, length, targets);

@@ -124,6 +124,11 @@ export class Notices {
   private wanted = 0;
   private isListening = false;
   private isVisitDue = false;
+  /**
+   * While a visit is due: the first number that this thread has given in a partition since its bit
+   * is set. It gave it under the partition's lock, so it hears of every later one.
+   */
+  private readonly firsts = new Map<number, number>();
   /** The next number of each partition that this thread hands on. */
   private readonly expected: Int32Array;
   /** What has come too early, per partition. */
@@ -169,14 +174,17 @@ export class Notices {
     Atomics.and(this.shared, Shared.Listeners + Math.floor(thread / BITS), ~(1 << (thread % BITS)));
     this.isListening = false;
     this.isVisitDue = false;
+    this.firsts.clear();
     for (const early of this.early) early.clear();
   }
 
   private visitPartitions(): void {
     this.isVisitDue = false;
     this.fields.eachPartition((partition) => {
-      this.expected[partition] = this.shared[numberAt(partition)]!;
+      const first = this.firsts.get(partition);
+      this.expected[partition] = first ?? this.shared[numberAt(partition)]!;
     });
+    this.firsts.clear();
     this.isListening = true;
   }
 
@@ -200,6 +208,7 @@ export class Notices {
     if (anybody === 0) return;
     const number = shared[numberAt(partition)]!;
     shared[numberAt(partition)] = number + 1;
+    if (this.isVisitDue && !this.firsts.has(partition)) this.firsts.set(partition, number);
     const headWords = this.headWords;
     this.ensure((headWords + Word.Words) * 4 + event.length + length + 8);
     const words = this.outboxWords;

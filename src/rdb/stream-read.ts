@@ -4,7 +4,7 @@
 // pending entry must belong to one consumer.
 
 import { int64 } from '../base/ascii.js';
-import { compareBytes, copyBytes } from '../base/bytes.js';
+import { compareBytes, copyBytes, isZeros } from '../base/bytes.js';
 import { Slices } from '../base/slices.js';
 import { NONE, type Slab } from '../slab/slab.js';
 import { Encoding, Type } from '../types/kind.js';
@@ -295,7 +295,9 @@ function readConsumer(
   readWord(source, building);
   const seen = source.signedLittle();
   const active = hasActiveTime ? source.signedLittle() : seen;
-  if (word.lengthOf(0) === 0 && seen === NEVER_SEEN_MS) return readReleased(source, slab, group);
+  if (seen === NEVER_SEEN_MS && isZeros(word.u8, word.startOf(0), word.lengthOf(0))) {
+    return readReleased(source, slab, group);
+  }
   if (findConsumer(slab, group, word, 0) !== NONE) throw BAD_DATA;
   const consumers = consumerCount(slab, group);
   if (consumers > UNSORTED_NAMES_MAX) {

@@ -16,7 +16,7 @@
 //   │ name │ last ID │ read │ pending │ ID, time, count … │ consumers │ name, seen, active, IDs …│
 //   └──────┴─────────┴──────┴─────────┴───────────────────┴───────────┴──────────────────────────┘
 
-import { equalBytes } from '../base/bytes.js';
+import { equalBytes, isZeros } from '../base/bytes.js';
 import { NONE, type Slab } from '../slab/slab.js';
 import { type EntryBlock, EntryCursor, liveOf, nextBlock } from '../types/stream/block.js';
 import {
@@ -285,8 +285,9 @@ function writeGroup(
 }
 
 /**
- * Entries that are pending for nobody (XNACK): servers that do not know of that find a consumer
- * without a name who was never seen, and stream-read.ts knows them by it.
+ * Entries that are pending for nobody (XNACK): servers that do not know of that find a consumer who
+ * was never seen, and stream-read.ts knows them by it. Its name is the first of '', '\0', '\0\0' …
+ * that no consumer has, because such servers refuse two of one name.
  */
 function writeReleased(
   sink: ByteSink,
@@ -296,7 +297,8 @@ function writeReleased(
   hasActiveTimes: boolean,
   compresses: boolean,
 ): void {
-  writeText(sink, slab.u8, 0, 0, compresses);
+  const nameBytes = freeNameBytes(slab, group);
+  writeText(sink, new Uint8Array(nameBytes), 0, nameBytes, compresses);
   writeTime(sink, NEVER_SEEN_MS);
   if (hasActiveTimes) writeTime(sink, NEVER_SEEN_MS);
   writeLength(sink, count);
@@ -306,6 +308,19 @@ function writeReleased(
     readIdAt(slab.i32, walk.at, id);
     writeRawId(sink, id);
   }
+}
+
+/** How many zero bytes are nobody's name. Consumers are sorted by name: those come first. */
+function freeNameBytes(slab: Slab, group: GroupRef): number {
+  const consumers = consumerCount(slab, group);
+  let bytes = 0;
+  for (let index = 0; index < consumers; index++) {
+    const consumer = consumerAt(slab, group, index);
+    const start = consumerNameStart(consumer);
+    if (!isZeros(slab.u8, start, consumerNameLength(slab, consumer))) continue;
+    if (consumerNameLength(slab, consumer) === bytes) bytes++;
+  }
+  return bytes;
 }
 
 function writeConsumer(

@@ -91,6 +91,29 @@ describe('notices of one key keep their order', () => {
   );
 });
 
+describe('a subscription inside a transaction', () => {
+  it.each(WAYS)('hears of what the same transaction changes, with %o', async (way) => {
+    const server = await start(way);
+    const client = await server.connect();
+    await client.command('HELLO', '3');
+    await client.command('CONFIG', 'SET', 'notify-keyspace-events', 'KEA');
+    for (let round = 0; round < 5; round++) {
+      await client.command('MULTI');
+      await client.command('SET', `before${round}`, '1');
+      await client.command('SUBSCRIBE', '__keyevent@0__:set');
+      for (let key = 0; key < 8; key++) await client.command('SET', `key${key}`, '1');
+      await client.command('EXEC');
+      const heard: string[] = [];
+      while (heard.length < 8) heard.push(JSON.stringify(await client.read(WAIT_MS_MAX)));
+      expect(heard.filter((text) => text.includes('__keyevent@0__:set'))).toHaveLength(8);
+      for (let key = 0; key < 8; key++) {
+        expect(heard.some((text) => text.includes(`key${key}`))).toBe(true);
+      }
+      await client.command('UNSUBSCRIBE', '__keyevent@0__:set');
+    }
+  });
+});
+
 describe('expired keys', () => {
   it('are told by whoever removes them: upkeep, or a look', async () => {
     const server = await start({ threads: 2 });

@@ -5,7 +5,7 @@ import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Client } from '../support/client.js';
-import { printReply, type Reply } from '../support/resp.js';
+import { encodeCommands, printReply, type Reply } from '../support/resp.js';
 import { type Server, startServer } from '../support/server.js';
 
 const WAYS = [
@@ -137,6 +137,45 @@ describe.each(WAYS)('with %o', (way) => {
     expect(await integer(speaker, 'PUBSUB', 'NUMPAT')).toBe(0);
     speaker.close();
   }, 60_000);
+
+  it('what a transaction publishes comes before what the same client publishes next', async () => {
+    const listener = await server.connect();
+    await listener.command('SUBSCRIBE', 'turns');
+    const speaker = await server.connect();
+    const rounds = 50;
+    const words: string[][] = [];
+    for (let round = 0; round < rounds; round++) {
+      words.push(['MULTI'], ['PUBLISH', 'turns', `${round} first`], ['EXEC']);
+      words.push(['PUBLISH', 'turns', `${round} second`]);
+    }
+    await speaker.pipeline(words);
+    for (let round = 0; round < rounds; round++) {
+      expect(wordsOf(await listener.read(WAIT_MS_MAX)).at(-1)).toBe(`${round} first`);
+      expect(wordsOf(await listener.read(WAIT_MS_MAX)).at(-1)).toBe(`${round} second`);
+    }
+    listener.close();
+    speaker.close();
+  });
+
+  it('who subscribes in the middle of a pipeline hears itself in order', async () => {
+    const client = await server.connect();
+    await client.command('HELLO', '3');
+    const words = ['SUBSCRIBE own', 'PUBLISH own 1', 'PUBLISH own 2', 'PING'];
+    await client.send(encodeCommands(words.map((line) => line.split(' '))));
+    const replies: string[] = [];
+    for (let left = 6; left > 0; left--) replies.push(printReply(await client.read(WAIT_MS_MAX)));
+    // As Redis does: each message after the reply to its PUBLISH.
+    expect(replies.slice(1).map((reply) => reply.replace(/\s+/g, ' '))).toEqual([
+      ':1',
+      replies[2]!.replace(/\s+/g, ' '),
+      ':1',
+      replies[4]!.replace(/\s+/g, ' '),
+      '+PONG',
+    ]);
+    expect(replies[2]).toContain('message');
+    expect(replies[4]).toContain('message');
+    client.close();
+  });
 
   it('long messages arrive whole, also longer than the ring between threads', async () => {
     const listeners = await Promise.all(Array.from({ length: 5 }, () => server.connect()));

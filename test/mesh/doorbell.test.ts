@@ -24,8 +24,8 @@ describe('a doorbell', () => {
     bell.announce();
     new Doorbell(shape, 1).ring();
     const startMs = performance.now();
-    bell.wait(5000);
-    expect(performance.now() - startMs).toBeLessThan(1000);
+    bell.wait(60_000);
+    expect(performance.now() - startMs).toBeLessThan(30_000);
     bell.silence();
   });
 
@@ -46,13 +46,13 @@ describe('a doorbell', () => {
     bell.announce();
     const startMs = performance.now();
     setTimeout(() => new Doorbell(shape, 0).ring(), 10);
-    await bell.waitAsync(5000);
-    expect(performance.now() - startMs).toBeLessThan(1000);
+    await bell.waitAsync(60_000);
+    expect(performance.now() - startMs).toBeLessThan(30_000);
     bell.silence();
     bell.announce();
     bell.ring();
-    await bell.waitAsync(5000);
-    expect(performance.now() - startMs).toBeLessThan(1000);
+    await bell.waitAsync(60_000);
+    expect(performance.now() - startMs).toBeLessThan(30_000);
   });
 
   it.skipIf(!libc.isLibcAvailable())('makes one system call per sleep of an epoll thread', () => {
