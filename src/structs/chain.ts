@@ -40,7 +40,8 @@ import {
   reserve,
   SMALL_BYTES_MAX,
 } from '../slab/alloc.js';
-import { NONE, type Ref, type Slab } from '../slab/slab.js';
+import { NONE, type Slab } from '../slab/slab.js';
+import { allows, Chain, type ChainRef, Place, placeAt } from './chain-layout.js';
 import {
   checkPacked,
   copyPacked,
@@ -60,30 +61,11 @@ import {
   tightenPacked,
 } from './packed.js';
 
-export type ChainRef = Ref<'chain'>;
-
-const enum Chain {
-  Elements = 0,
-  Nodes = 1,
-  First = 2,
-  Mask = 3,
-  Directory = 4,
-  BytesMax = 5,
-  ElementsMax = 6,
-  Words = 7,
-}
-const enum Place {
-  Node = 0,
-  Elements = 1,
-  Bytes = 2,
-  Words = 3,
-}
+export type { ChainRef };
 
 const PLACES_MIN = 4;
 /** What a packed list has besides its elements. */
 const LIST_OVERHEAD = 16;
-/** What Redis allows for besides the text, when it looks whether an element fits a node. */
-const ELEMENT_ALLOWANCE = 8;
 /** A small node, its block's slack and its place: what a node costs besides its elements. */
 const NODE_OVERHEAD = 48;
 
@@ -135,16 +117,6 @@ function runBytes(count: number): number {
     if (!measured.next()) return bytes;
   }
   return bytes;
-}
-
-/** May a text of `length` join the node of the directory's words at `place`? */
-function allows(slab: Slab, chain: ChainRef, place: number, length: number): boolean {
-  const { i32 } = slab;
-  const at = chain << 1;
-  return (
-    i32[place + Place.Bytes]! + length + ELEMENT_ALLOWANCE <= i32[at + Chain.BytesMax]! &&
-    i32[place + Place.Elements]! < i32[at + Chain.ElementsMax]!
-  );
 }
 
 /** Bytes to begin a node with whose first element is that text. */
@@ -199,14 +171,6 @@ export function nodeChangeReserve(slab: Slab, node: BlockRef, bytesMax: number):
 }
 
 // ── The directory ────────────────────────────────────────────────────────────────────────────
-
-/** Word index of the directory's words for the node in place `index`, counted from the first. */
-function placeAt(slab: Slab, chain: ChainRef, index: number): number {
-  const { i32 } = slab;
-  const at = chain << 1;
-  const place = (i32[at + Chain.First]! + index) & i32[at + Chain.Mask]!;
-  return (i32[at + Chain.Directory]! << 1) + place * Place.Words;
-}
 
 export function chainCount(slab: Slab, chain: ChainRef): number {
   return slab.i32[(chain << 1) + Chain.Elements]!;

@@ -34,32 +34,24 @@ import { copyBytes, equalBytes, moveBytes } from '../base/bytes.js';
 import { listpackIntegerBytes, listpackStringBytes } from '../base/listpack-size.js';
 import { allocate, type BlockRef, capacityOf, release, reserve } from '../slab/alloc.js';
 import { NONE, Slab } from '../slab/slab.js';
+import {
+  COUNT_MAX,
+  COUNT_ONE,
+  COUNT_SHIFT,
+  DIGIT_NINE,
+  DIGIT_ZERO,
+  GAP_MASK,
+  HEAD_BYTES,
+  Head,
+  INTEGER_TOKEN,
+  MEDIUM_TOKEN,
+  MINUS,
+  SHORT_BYTES_MAX,
+  SHRINK_BYTES_MIN,
+} from './packed-layout.js';
 
-const enum Head {
-  End = 0,
-  Sizes = 1,
-  Words = 2,
-}
-const HEAD_BYTES = Head.Words * 4;
-
-const COUNT_SHIFT = 10;
-const COUNT_ONE = 1 << COUNT_SHIFT;
-const GAP_MASK = COUNT_ONE - 1;
-/** This count stands for itself or more: then the elements are counted. */
-const COUNT_MAX = 2 ** 22 - 1;
-
-const SHORT_BYTES_MAX = 239;
-const INTEGER_TOKEN = 240;
-const MEDIUM_TOKEN = 249;
 const LONG_TOKEN = 250;
 const MEDIUM_BYTES_MAX = 0xffff;
-
-/** Blocks up to here keep their room when elements go. */
-const SHRINK_BYTES_MIN = 64;
-
-const DIGIT_ZERO = 0x30;
-const DIGIT_NINE = 0x39;
-const MINUS = 0x2d;
 
 const NO_SLAB = new Slab(0, new SharedArrayBuffer(HEAD_BYTES));
 

@@ -4,9 +4,12 @@ import { readIntegerIn } from '../../dispatch/args.js';
 import type { Context } from '../../dispatch/context.js';
 import { type CommandSpec, Flag, keyAt, keyCommand } from '../../dispatch/define.js';
 import { Notify } from '../../dispatch/effects.js';
-import { type EntryRef, Type } from '../../keyspace/entry.js';
+import { Encoding, type EntryRef, encodingOf, payloadLow, Type } from '../../keyspace/entry.js';
 import { OUT_OF_RANGE_POSITIVE } from '../../resp/errors.js';
-import { NONE } from '../../slab/slab.js';
+import type { Reply } from '../../resp/write.js';
+import { NONE, type Slab } from '../../slab/slab.js';
+import type { ChainRef } from '../../structs/chain.js';
+import { dropEnd, findEnd, foundEnd, pushInPlace } from '../../structs/ends.js';
 import {
   list,
   openForGrowth,
@@ -28,24 +31,40 @@ const POP_KEYS = [keyAt(1, 'RW', 'access', 'delete')];
 
 function push(context: Context, isHead: boolean, makesKey: boolean): void {
   const { args, partition, reply } = context;
-  const { u8, count } = args;
-  let bytes = 0;
-  for (let index = FIRST_ELEMENT; index < count; index++) bytes += args.lengthOf(index);
+  const { count } = args;
 
   const found = partition.edit(args, 1, Type.List);
   if (found === NONE && !makesKey) {
     reply.integer(0);
     return;
   }
+  const length = count === 3 && found !== NONE ? pushShort(context, found, isHead) : 0;
+  if (length === 0) pushAll(context, found, isHead);
+  context.changed(1, Notify.List, isHead ? 'lpush' : 'rpush');
+
+  reply.integer(length === 0 ? list.length : length);
+}
+
+/** Pushes a single element where that is quickly done; 0 when it is not done. */
+function pushShort({ args, partition }: Context, entry: EntryRef, isHead: boolean): number {
+  const { slab } = partition;
+  if (encodingOf(slab, entry) !== Encoding.Chain) return 0;
+  const chain = payloadLow(slab, entry) as ChainRef;
+  const start = args.startOf(FIRST_ELEMENT);
+  return pushInPlace(slab, chain, isHead, args.u8, start, args.lengthOf(FIRST_ELEMENT));
+}
+
+function pushAll(context: Context, found: EntryRef, isHead: boolean): void {
+  const { args } = context;
+  const { u8, count } = args;
+  let bytes = 0;
+  for (let index = FIRST_ELEMENT; index < count; index++) bytes += args.lengthOf(index);
 
   const entry = openForGrowth(list, context, 1, found, bytes, count - FIRST_ELEMENT);
   for (let index = FIRST_ELEMENT; index < count; index++) {
     list.push(isHead, u8, args.startOf(index), args.lengthOf(index));
   }
   saveList(list, entry);
-  context.changed(1, Notify.List, isHead ? 'lpush' : 'rpush');
-
-  reply.integer(list.length);
 }
 
 const lpush = keyCommand({
@@ -124,12 +143,27 @@ export function popElement(
   entry: EntryRef,
   isHead: boolean,
 ): void {
-  openList(list, context.at(index), entry);
+  const partition = context.at(index);
+  if (popShort(context.reply, partition.slab, entry, isHead)) {
+    context.changed(index, Notify.List, isHead ? 'lpop' : 'rpop');
+    return;
+  }
+  openList(list, partition, entry);
   if (isHead) list.first();
   else list.last();
   replyElement(context.reply, list.element);
   list.delete();
   saveOrRemove(list, context, index, entry, isHead ? 'lpop' : 'rpop');
+}
+
+/** Pops and replies an element where that is quickly done; false when it is not done. */
+function popShort(reply: Reply, slab: Slab, entry: EntryRef, isHead: boolean): boolean {
+  if (encodingOf(slab, entry) !== Encoding.Chain) return false;
+  const chain = payloadLow(slab, entry) as ChainRef;
+  if (!findEnd(slab, chain, isHead)) return false;
+  reply.bulk(slab.u8, foundEnd.at, foundEnd.length);
+  dropEnd(slab, chain, isHead);
+  return true;
 }
 
 /**
