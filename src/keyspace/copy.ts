@@ -2,22 +2,22 @@
 // slab to slab; within one, RENAME hands over what the entry refers to.
 
 import { assert } from '../base/assert.js';
-import { copyBytes } from '../base/bytes.js';
 import type { Slices } from '../base/slices.js';
 import { PAGE_BYTES } from '../slab/alloc.js';
 import type { Slab } from '../slab/slab.js';
 import {
+  copyInEntry,
   Encoding,
   EntryFlag,
   type EntryRef,
   embeddedBytesOf,
-  embeddedStartOf,
   encodingOf,
   entryBytes,
   expiryHighOf,
   expiryLowOf,
   flagsOf,
   hasExpiry,
+  liesInEntry,
   payloadHigh,
   payloadLow,
   recencyOf,
@@ -62,7 +62,7 @@ export function copyEntry(
     setPayload(target.slab, copied, copyBlob(slab, entry, target.slab), payloadHigh(slab, entry));
   } else if (encoding === Encoding.Integer) {
     setPayload(target.slab, copied, payloadLow(slab, entry), payloadHigh(slab, entry));
-  } else if (isStructured(slab, entry)) {
+  } else if (!liesInEntry(encoding)) {
     const root = copyStructure(slab, entry, target.slab);
     setPayload(target.slab, copied, root, payloadHigh(slab, entry));
     rekeyStructure(target.slab, copied, args.hashes[index]!);
@@ -101,7 +101,7 @@ export function renameEntry(
     return;
   }
   const renamed = createAlike(slab, entry, target, args, to);
-  if (encodingOf(slab, entry) !== Encoding.Embedded) {
+  if (!liesInEntry(encodingOf(slab, entry))) {
     setPayload(slab, renamed, payloadLow(slab, entry), payloadHigh(slab, entry));
   }
   if (isStructured(slab, renamed)) rekeyStructure(slab, renamed, args.hashes[to]!);
@@ -109,7 +109,7 @@ export function renameEntry(
   source.removeHead(args, from, entry);
 }
 
-/** An entry with the shape, expiry and embedded value of another; its payload is not written. */
+/** An entry with the shape, expiry and value of another; a payload is not written. */
 function createAlike(
   slab: Slab,
   entry: EntryRef,
@@ -124,9 +124,6 @@ function createAlike(
   if (hasExpiry(slab, entry)) {
     target.startExpiry(created, expiryLowOf(slab, entry), expiryHighOf(slab, entry));
   }
-  if (encoding === Encoding.Embedded) {
-    const start = embeddedStartOf(target.slab, created);
-    copyBytes(slab.u8, embeddedStartOf(slab, entry), target.slab.u8, start, valueBytes);
-  }
+  if (liesInEntry(encoding)) copyInEntry(slab, entry, target.slab, created);
   return created;
 }

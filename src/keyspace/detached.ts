@@ -85,7 +85,9 @@ export function freeEntryNow(slab: Slab, entry: EntryRef): void {
 
 /** Has the value so many blocks that freeing it takes its time? A packed list is one block. */
 function isLarge(slab: Slab, entry: EntryRef): boolean {
-  if (!isStructured(slab, entry) || encodingOf(slab, entry) === Encoding.Packed) return false;
+  const encoding = encodingOf(slab, entry);
+  if (encoding === Encoding.Packed || encoding === Encoding.Inside) return false;
+  if (!isStructured(slab, entry)) return false;
   return lengthOf(slab, entry) > ELEMENTS_AT_ONCE;
 }
 

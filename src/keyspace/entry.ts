@@ -1,5 +1,6 @@
 // An entry: the record of one key, one block of the slab. The value of a short string or an integer
-// lies in it; longer strings and all structures are blocks of their own that it refers to.
+// lies in it, and so does a small hash that was written at once and not changed since; longer
+// strings and all other structures are blocks of their own that it refers to.
 //
 //    word 0                     word 1
 //   ┌──────┬──────────┬────────┬───────┬──────────┬─────────────┐
@@ -9,15 +10,16 @@
 //   then, each part only where it is needed, all at 4-byte offsets:
 //   ┌──────────────────────────────┬───────────┬────────────────┬───────────┬─────────────┐
 //   │ expiry: low, high (int64 ms  │ key bytes │ payload, 8 B:  │ key bytes │ value bytes │
-//   │ since 1970), place in the    │ when 1023 │ int64, or ref  │           │ (Embedded)  │
-//   │ expiry index                 │ or more   │ and length     │           │             │
+//   │ since 1970), place in the    │ when 1023 │ int64, or ref  │           │ (Embedded), │
+//   │ expiry index                 │ or more   │ and length     │           │ list (Inside│
+//   │                              │           │                │           │ at 8 bytes) │
 //   └──────────────────────────────┴───────────┴────────────────┴───────────┴─────────────┘
-//    HasExpiry                      LongKey      not Embedded
+//    HasExpiry                      LongKey      not those two
 //
 // A key of 16 bytes with a value of 16 takes 40 bytes; with an expiry 52, in a block of 56.
 
 import { assert } from '../base/assert.js';
-import { equalBytes } from '../base/bytes.js';
+import { copyBytes, equalBytes } from '../base/bytes.js';
 import { hashBytes } from '../base/hash.js';
 import { allocate, type BlockRef, capacityOf, release } from '../slab/alloc.js';
 import { NONE, type Ref, type Slab } from '../slab/slab.js';
@@ -61,6 +63,9 @@ const KEY_SHIFT = 6;
 const KEY_MASK = 0x3ff;
 const VALUE_SHIFT = 16;
 const LONG_KEY_BYTES = 1023;
+/** What Embedded and Inside have in common, and no other encoding. */
+const PLACE_MASK = 7 << ENCODING_SHIFT;
+const IN_ENTRY = Encoding.Embedded << ENCODING_SHIFT;
 
 /** Strings up to here lie in their entry; the value field has 16 bits, larger blocks are runs. */
 export const EMBEDDED_BYTES_MAX = 4096;
@@ -131,12 +136,14 @@ function payloadAt(entry: EntryRef, sizes: number): number {
 
 /**
  * For the touch pass, without the lock: word index of the root block of the collection whose entry
- * is likely to be at `ref`; 0 for a string. Only a hint, kept within the slab by `mask`.
+ * is likely to be at `ref`; 0 for a string, or a hash inside the entry. Only a hint, kept within
+ * the slab by `mask`.
  */
 export function likelyRoot(slab: Slab, ref: number, mask: number): number {
   const { i32 } = slab;
   const at = (ref << 1) & mask;
-  if ((i32[at + Entry.Meta]! & TYPE_MASK) === Type.String) return 0;
+  const meta = i32[at + Entry.Meta]!;
+  if ((meta & TYPE_MASK) === Type.String || (meta & PLACE_MASK) === IN_ENTRY) return 0;
   const sizes = i32[(at + Entry.Sizes) & mask]!;
   return (i32[payloadAt((at >> 1) as EntryRef, sizes) & mask]! << 1) & mask;
 }
@@ -152,7 +159,7 @@ export function kindOf(type: Type, encoding: Encoding): number {
 }
 
 function hasPayload(slab: Slab, entry: EntryRef): boolean {
-  return (slab.i32[(entry << 1) + Entry.Meta]! & 0xff) !== Encoding.Embedded << ENCODING_SHIFT;
+  return (slab.i32[(entry << 1) + Entry.Meta]! & PLACE_MASK) !== IN_ENTRY;
 }
 
 /** Byte offset of the key. */
@@ -239,6 +246,11 @@ export function embeddedStartOf(slab: Slab, entry: EntryRef): number {
   return at + slab.i32[longKeyAt(entry, sizes)]!;
 }
 
+/** Where the packed list of a hash lies that is inside its entry. */
+export function insideOf(slab: Slab, entry: EntryRef): BlockRef {
+  return ((embeddedStartOf(slab, entry) + 7) >> 3) as BlockRef;
+}
+
 export function embeddedBytesOf(slab: Slab, entry: EntryRef): number {
   return slab.i32[(entry << 1) + Entry.Sizes]! >>> VALUE_SHIFT;
 }
@@ -246,6 +258,22 @@ export function embeddedBytesOf(slab: Slab, entry: EntryRef): number {
 export function setEmbeddedBytes(slab: Slab, entry: EntryRef, bytes: number): void {
   const at = (entry << 1) + Entry.Sizes;
   slab.i32[at] = (slab.i32[at]! & 0xffff) | (bytes << VALUE_SHIFT);
+}
+
+/** Does a value of this encoding lie in the entry, which has no payload then? */
+export function liesInEntry(encoding: Encoding): boolean {
+  return encoding === Encoding.Embedded || encoding === Encoding.Inside;
+}
+
+/**
+ * Copies the value that lies in an entry into another, which has the same encoding and as many
+ * bytes for it.
+ */
+export function copyInEntry(source: Slab, entry: EntryRef, target: Slab, copy: EntryRef): void {
+  const isInside = encodingOf(source, entry) === Encoding.Inside;
+  const from = isInside ? insideOf(source, entry) << 3 : embeddedStartOf(source, entry);
+  const to = isInside ? insideOf(target, copy) << 3 : embeddedStartOf(target, copy);
+  copyBytes(source.u8, from, target.u8, to, embeddedBytesOf(source, entry));
 }
 
 /** Bytes of an entry with these parts. */
@@ -258,7 +286,9 @@ export function entryBytes(
   let bytes = Entry.Optional * 4 + keyBytes;
   if (isVolatile) bytes += Expiry.Words * 4;
   if (keyBytes >= LONG_KEY_BYTES) bytes += 4;
-  return encoding === Encoding.Embedded ? bytes + valueBytes : bytes + Payload.Words * 4;
+  if (encoding === Encoding.Embedded) return bytes + valueBytes;
+  if (encoding === Encoding.Inside) return ((bytes + 7) & ~7) + valueBytes;
+  return bytes + Payload.Words * 4;
 }
 
 /**
@@ -284,7 +314,7 @@ export function writeHead(
   const sizes =
     bits |
     ((isLong ? KEY_MASK : keyBytes) << KEY_SHIFT) |
-    ((encoding === Encoding.Embedded ? valueBytes : 0) << VALUE_SHIFT);
+    ((liesInEntry(encoding) ? valueBytes : 0) << VALUE_SHIFT);
   i32[at + Entry.Sizes] = sizes;
   if (isLong) i32[longKeyAt(entry, sizes)] = keyBytes;
   return entry;

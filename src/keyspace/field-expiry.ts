@@ -6,6 +6,7 @@ import { bucketAt, findInBucket } from '../structs/table.js';
 import { dueHash, keyHashOf, unscheduleHash } from '../types/hash/expiries.js';
 import { Hash, Text } from '../types/hash/hash.js';
 import {
+  Encoding,
   type EntryRef,
   encodingOf,
   keyBytesOf,
@@ -15,7 +16,6 @@ import {
   typeOf,
 } from './entry.js';
 import type { Partition } from './partition.js';
-import { isStructured } from './values.js';
 
 const hash = new Hash();
 const field = new Text();
@@ -99,6 +99,7 @@ function entryOf(partition: Partition, root: number, keyHash: number): EntryRef 
 /** In the place of a comparison of keys: is `root` what the entry hangs on? */
 function hasRoot(slab: Slab, ref: number, _u8: Uint8Array, root: number): boolean {
   const entry = ref as EntryRef;
-  if (typeOf(slab, entry) !== Type.Hash || !isStructured(slab, entry)) return false;
+  if (typeOf(slab, entry) !== Type.Hash || encodingOf(slab, entry) === Encoding.Inside)
+    return false;
   return payloadLow(slab, entry) === root;
 }

@@ -36,6 +36,7 @@ import {
 import {
   allocateEntry,
   clearFlag,
+  copyInEntry,
   Encoding,
   EntryFlag,
   type EntryRef,
@@ -51,6 +52,7 @@ import {
   hasKey,
   keyBytesOf,
   keyStartOf,
+  liesInEntry,
   placeOf,
   recencyOf,
   releaseEntry,
@@ -443,15 +445,16 @@ export class Partition {
       flags & ~EntryFlag.LongKey,
       recencyOf(slab, entry),
     );
-    // Payload (8 bytes, where there is one), key and value stand together at the end of both.
-    const payloadBytes = encoding === Encoding.Embedded ? 0 : 8;
+    // Payload (8 bytes, where there is one) and key stand together in both.
+    const payloadBytes = liesInEntry(encoding) ? 0 : 8;
     copyBytes(
       slab.u8,
       keyStartOf(slab, entry) - payloadBytes,
       slab.u8,
       keyStartOf(slab, moved) - payloadBytes,
-      payloadBytes + keyBytes + valueBytes,
+      payloadBytes + keyBytes,
     );
+    if (payloadBytes === 0) copyInEntry(slab, entry, slab, moved);
     if (!isVolatile) removeExpiry(slab, this.rootAt + Root.Expiry, entry);
     this.replace(hash, entry, moved);
     return moved;

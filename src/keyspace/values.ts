@@ -9,7 +9,7 @@ import { listKind } from '../types/list.js';
 import { setKind } from '../types/set/kind.js';
 import { sortedSetKind } from '../types/sorted-set/index.js';
 import { streamKind } from '../types/stream/kind.js';
-import { type EntryRef, encodingOf, payloadLow, typeOf } from './entry.js';
+import { type EntryRef, encodingOf, insideOf, payloadLow, typeOf } from './entry.js';
 
 /** By type; null where values are strings. */
 const kinds: readonly (ValueKind | null)[] = kindsByType([
@@ -32,13 +32,14 @@ export function kindOf(type: Type): ValueKind {
   return kinds[type] ?? fail('a structured value is of a kind that is known');
 }
 
-/** Is the value a structure of blocks, on a root that the payload holds? */
+/** Is the value a structure, on a root that rootOf tells? */
 export function isStructured(slab: Slab, entry: EntryRef): boolean {
   return encodingOf(slab, entry) > Encoding.Blob;
 }
 
 /** Where the structure of an entry begins. */
 export function rootOf(slab: Slab, entry: EntryRef): number {
+  if (encodingOf(slab, entry) === Encoding.Inside) return insideOf(slab, entry);
   return payloadLow(slab, entry);
 }
 

@@ -7,7 +7,8 @@ import type { BlockRef } from '../slab/alloc.js';
 import type { Slab } from '../slab/slab.js';
 import { NEVER } from '../types/hash/expiries.js';
 import { Hash, Text } from '../types/hash/hash.js';
-import { Encoding, Type } from '../types/kind.js';
+import { isPairs } from '../types/hash/small.js';
+import { type Encoding, Type } from '../types/kind.js';
 import { thresholds } from '../types/thresholds.js';
 import type { Building } from './building.js';
 import type { Elements } from './elements.js';
@@ -47,7 +48,7 @@ export function measureHash(slab: Slab, encoding: Encoding, root: number, nowMs:
 }
 
 export function hashTypeFor(slab: Slab, encoding: Encoding, root: number, nowMs: number): RdbType {
-  if (encoding === Encoding.Packed) return RdbType.HashListpack;
+  if (isPairs(encoding)) return RdbType.HashListpack;
   measureHash(slab, encoding, root, nowMs);
   return measured.firstMs === NEVER ? RdbType.Hash : RdbType.HashTimed;
 }
@@ -61,7 +62,7 @@ export function writeHash(
   nowMs: number,
   compresses: boolean,
 ): void {
-  if (encoding === Encoding.Packed) {
+  if (isPairs(encoding)) {
     writePacked(sink, slab, root as BlockRef, compresses);
     return;
   }

@@ -4,6 +4,7 @@
 
 import type { Slices } from '../base/slices.js';
 import { EntryFlag, type EntryRef, setPayload } from '../keyspace/entry.js';
+import { createHash, HASH_ENTRY_BYTES } from '../keyspace/inside.js';
 import type { Partition } from '../keyspace/partition.js';
 import { putString, putStringUntil, stringReserve } from '../keyspace/strings.js';
 import { rekeyStructure } from '../keyspace/values.js';
@@ -102,8 +103,8 @@ export function reserveStore(building: Building, keyBytes: number): void {
 
 function storeBytes(building: Building, keyBytes: number): number {
   if (building.root === NONE) return stringReserve(keyBytes, building.text.length);
-  const schedule = building.type === Type.Hash ? scheduleReserve(building.slab) : 0;
-  return keyBytes + ENTRY_BYTES + schedule;
+  if (building.type !== Type.Hash) return keyBytes + ENTRY_BYTES;
+  return keyBytes + HASH_ENTRY_BYTES + scheduleReserve(building.slab);
 }
 
 /** When a stored key expires: ms since 1970. */
@@ -156,8 +157,13 @@ function storeStructure(
   const { slab } = partition;
   const { type, encoding, root } = building;
   const flags = until === null ? 0 : EntryFlag.HasExpiry;
-  const entry = partition.create(args, index, type, encoding, 0, flags);
-  setPayload(slab, entry, root, 0);
+  let entry: EntryRef;
+  if (type === Type.Hash) {
+    entry = createHash(partition, args, index, encoding, root, flags);
+  } else {
+    entry = partition.create(args, index, type, encoding, 0, flags);
+    setPayload(slab, entry, root, 0);
+  }
   if (until !== null) partition.startExpiry(entry, until.low, until.high);
   rekeyStructure(slab, entry, args.hashes[index]!);
   return entry;

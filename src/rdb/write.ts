@@ -14,6 +14,7 @@ import {
 import { readString, StringBytes } from '../keyspace/strings.js';
 import { rootOf } from '../keyspace/values.js';
 import type { Slab } from '../slab/slab.js';
+import { isPairs } from '../types/hash/small.js';
 import { writeArray } from './array.js';
 import { hashTypeFor, measured, measureHash, writeHash } from './hash.js';
 import { writeList } from './list.js';
@@ -62,7 +63,7 @@ export function rdbTypeOf(slab: Slab, entry: EntryRef, form: Form): RdbType {
 /** Is anything left of the value? Of a hash all fields may have expired. */
 export function isWritable(slab: Slab, entry: EntryRef, form: Form): boolean {
   const encoding = encodingOf(slab, entry);
-  if (typeOf(slab, entry) !== Type.Hash || encoding === Encoding.Packed) return true;
+  if (typeOf(slab, entry) !== Type.Hash || isPairs(encoding)) return true;
   measureHash(slab, encoding, rootOf(slab, entry), form.nowMs);
   return measured.count !== 0;
 }

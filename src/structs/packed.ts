@@ -35,23 +35,29 @@ import { listpackIntegerBytes, listpackStringBytes } from '../base/listpack-size
 import { allocate, type BlockRef, capacityOf, release, reserve } from '../slab/alloc.js';
 import { NONE, Slab } from '../slab/slab.js';
 import {
+  bodyBytes,
+  bodyBytesBefore,
   COUNT_MAX,
   COUNT_ONE,
   COUNT_SHIFT,
   DIGIT_NINE,
   DIGIT_ZERO,
+  firstAt,
   GAP_MASK,
   HEAD_BYTES,
   Head,
   INTEGER_TOKEN,
+  lastAt,
+  MEDIUM_BYTES_MAX,
   MEDIUM_TOKEN,
   MINUS,
+  readLength,
+  readWord,
   SHORT_BYTES_MAX,
   SHRINK_BYTES_MIN,
 } from './packed-layout.js';
 
 const LONG_TOKEN = 250;
-const MEDIUM_BYTES_MAX = 0xffff;
 
 const NO_SLAB = new Slab(0, new SharedArrayBuffer(HEAD_BYTES));
 
@@ -130,46 +136,7 @@ function writeLength(target: Uint8Array, at: number, length: number, bytes: numb
   for (let index = 0; index < bytes; index++) target[at + index] = length >>> (8 * index);
 }
 
-function readLength(u8: Uint8Array, at: number, token: number): number {
-  return token === MEDIUM_TOKEN ? readWord(u8, at, 2) & MEDIUM_BYTES_MAX : readWord(u8, at, 4);
-}
-
-/** The signed integer of one to four bytes at `at`. */
-function readWord(u8: Uint8Array, at: number, bytes: number): number {
-  let word = u8[at++]!;
-  if (bytes === 1) return (word << 24) >> 24;
-  word |= u8[at++]! << 8;
-  if (bytes === 2) return (word << 16) >> 16;
-  word |= u8[at++]! << 16;
-  return bytes === 3 ? (word << 8) >> 8 : word | (u8[at]! << 24);
-}
-
-/** Bytes of the body at `at`. */
-function bodyBytes(u8: Uint8Array, at: number, token: number): number {
-  if (token <= INTEGER_TOKEN) return token - 1;
-  if (token < MEDIUM_TOKEN) return token - INTEGER_TOKEN;
-  return readLength(u8, at, token) + (token === MEDIUM_TOKEN ? 4 : 8);
-}
-
-/** Bytes of the body that ends before `end`. */
-function bodyBytesBefore(u8: Uint8Array, end: number, token: number): number {
-  if (token <= INTEGER_TOKEN) return token - 1;
-  if (token < MEDIUM_TOKEN) return token - INTEGER_TOKEN;
-  const edge = token === MEDIUM_TOKEN ? 2 : 4;
-  return readLength(u8, end - edge, token) + 2 * edge;
-}
-
 // ── The list as a whole ──────────────────────────────────────────────────────────────────────
-
-/** Byte offset in the slab of the first separator. */
-function firstAt(slab: Slab, ref: BlockRef): number {
-  return (ref << 3) + HEAD_BYTES + (slab.i32[(ref << 1) + Head.Sizes]! & GAP_MASK);
-}
-
-/** Byte offset in the slab of the last separator. */
-function lastAt(slab: Slab, ref: BlockRef): number {
-  return (ref << 3) + slab.i32[(ref << 1) + Head.End]! - 1;
-}
 
 /** An empty list with room for elements that take `roomBytes`. Memory was reserved. */
 export function createPacked(slab: Slab, roomBytes: number): BlockRef {
@@ -243,16 +210,24 @@ export function releasePacked(slab: Slab, ref: BlockRef): void {
   release(slab, ref);
 }
 
-/** A copy in `target`, which may be the same slab. Memory was reserved. */
-export function copyPacked(source: Slab, ref: BlockRef, target: Slab): BlockRef {
+/**
+ * A copy in `target`, which may be the same slab, with room for so many bytes more. Memory was
+ * reserved.
+ */
+export function copyPacked(source: Slab, ref: BlockRef, target: Slab, roomBytes = 0): BlockRef {
+  const copy = allocateList(target, packedBytes(source, ref) + roomBytes);
+  copyPackedTo(source, ref, target, copy);
+  return copy;
+}
+
+/** A copy at `copy`, in a block of somebody else: it takes packedBytes there. */
+export function copyPackedTo(source: Slab, ref: BlockRef, target: Slab, copy: BlockRef): void {
   const bytes = packedBytes(source, ref);
-  const copy = allocateList(target, bytes);
   const at = copy << 1;
   target.i32[at + Head.End] = bytes;
   target.i32[at + Head.Sizes] = source.i32[(ref << 1) + Head.Sizes]! & ~GAP_MASK;
   const from = firstAt(source, ref);
   copyBytes(source.u8, from, target.u8, (copy << 3) + HEAD_BYTES, bytes - HEAD_BYTES);
-  return copy;
 }
 
 /** Gives back what the block has to spare, when that is worth it and memory allows. */
@@ -310,6 +285,15 @@ export class Packed {
     this.ref = ref;
     this.token = 0;
     return this;
+  }
+
+  /** Goes to the same element of a list that is a copy of this one. */
+  follow(copy: BlockRef): void {
+    const shift = firstAt(this.slab, copy) - firstAt(this.slab, this.ref);
+    this.ref = copy;
+    this.at += shift;
+    this.before += shift;
+    this.behind += shift;
   }
 
   /** To the first element; false when there is none. */
@@ -628,6 +612,17 @@ export function packedInsertBefore(
   return list;
 }
 
+/** Would packedReplace leave all other elements where they are? */
+export function replacesInPlace(
+  cursor: Packed,
+  u8: Uint8Array,
+  start: number,
+  length: number,
+): boolean {
+  encode(u8, start, length);
+  return codeBytes === cursor.behind - cursor.before - 1;
+}
+
 /** Puts the text in the place of the cursor's element, where the cursor stays. */
 export function packedReplace(
   slab: Slab,
@@ -668,9 +663,15 @@ export function packedReplace(
 
 /**
  * Takes `count` elements out, the cursor's and those behind it, as many as there are. The cursor
- * then stands on the element that follows, or on none.
+ * then stands on the element that follows, or on none. `staysInBlock`: whatever the block has to
+ * spare then.
  */
-export function packedRemove(slab: Slab, cursor: Packed, count: number): BlockRef {
+export function packedRemove(
+  slab: Slab,
+  cursor: Packed,
+  count: number,
+  staysInBlock = false,
+): BlockRef {
   const { u8 } = slab;
   const { ref: list, before } = cursor;
   const previous = u8[before]! ^ cursor.token;
@@ -688,7 +689,7 @@ export function packedRemove(slab: Slab, cursor: Packed, count: number): BlockRe
   countDown(slab, list, removed);
   const newGap = slab.i32[(list << 1) + Head.Sizes]! & GAP_MASK;
   const offset = before + newGap - gap - (list << 3);
-  const settled = shrink(slab, list);
+  const settled = staysInBlock ? list : shrink(slab, list);
   cursor.ref = settled;
   cursor.stand((settled << 3) + offset - (settled === list ? 0 : newGap), token);
   return settled;

@@ -17,7 +17,10 @@ export const enum Type {
   Any = 15,
 }
 
-/** Four bits. All but Embedded keep a payload of eight bytes in the entry. */
+/**
+ * Four bits. All but Embedded and Inside, whose lower three bits are alike, keep a payload of eight
+ * bytes in the entry.
+ */
 export const enum Encoding {
   /** A string that is an int64, in the payload. */
   Integer = 0,
@@ -37,10 +40,12 @@ export const enum Encoding {
   Integers = 7,
   /** A stream. */
   Log = 8,
-  /** A small hash whose fields may have an expiry (types/hash/small.ts). */
-  PackedTimed = 9,
+  /** A small hash as a packed list inside the entry, at a multiple of eight bytes. */
+  Inside = 9,
   /** An array in slices (types/array). */
   Sliced = 10,
+  /** A small hash whose fields may have an expiry (types/hash/small.ts). */
+  PackedTimed = 11,
 }
 
 /** What the keyspace asks of a structured type. `root` is what the entry's payload holds. */

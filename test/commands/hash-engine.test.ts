@@ -216,7 +216,7 @@ describe('a hash', () => {
     engine.run('HSET', 'other', 'a', 'b');
     const empty = usedBytes(engine);
     for (let index = 0; index < 20_000; index++) engine.run('HSET', 'k', `field:${index}`, 'v');
-    expect(check(engine)).toEqual(new Set([Encoding.Packed, Encoding.Table]));
+    expect(check(engine)).toEqual(new Set([Encoding.Inside, Encoding.Table]));
     const full = usedBytes(engine);
     for (let index = 0; index < 19_990; index++) engine.run('HDEL', 'k', `field:${index}`);
     check(engine);

@@ -6,8 +6,9 @@ import { copyBytes } from '../../base/bytes.js';
 import { Slices } from '../../base/slices.js';
 import type { Context } from '../../dispatch/context.js';
 import { placeKey } from '../../dispatch/route.js';
-import { encodingOf, payloadLow, Type, typeOf } from '../../keyspace/entry.js';
+import { encodingOf, Type, typeOf } from '../../keyspace/entry.js';
 import { readString, StringBytes } from '../../keyspace/strings.js';
+import { rootOf } from '../../keyspace/values.js';
 import { NONE } from '../../slab/slab.js';
 import { Hash, Text } from '../../types/hash/hash.js';
 
@@ -109,7 +110,7 @@ export class Pattern {
     }
     if (type !== Type.Hash) return false;
     const nowMs = keyspace.expiresByClock ? keyspace.nowMs : NO_TIME;
-    hash.open(slab, encodingOf(slab, entry), payloadLow(slab, entry), key.hashes[0]!, nowMs);
+    hash.open(slab, encodingOf(slab, entry), rootOf(slab, entry), key.hashes[0]!, nowMs);
     if (!hash.find(this.args.u8, this.field, this.fieldBytes)) return false;
     hash.readValue(fieldText);
     value.u8 = fieldText.u8;

@@ -2,6 +2,10 @@
 // stored again where encoding or root have changed. It knows the three forms: a packed list, one
 // with times (small.ts), a table (large.ts). Reused: one for a thread is enough.
 //
+// A packed list inside its entry has only the room that it takes: before a change that needs more
+// or less it is copied to a block of its own, and the entry gets another shape when the hash is
+// stored.
+//
 // What find or a walk met last is "the pair": its value can be read or replaced, it can get a time
 // or be removed. Any other change makes it undefined.
 
@@ -11,6 +15,7 @@ import type { Reply } from '../../resp/write.js';
 import { type BlockRef, release } from '../../slab/alloc.js';
 import { NONE, Slab } from '../../slab/slab.js';
 import {
+  copyPacked,
   createPacked,
   Packed,
   packedAppend,
@@ -21,6 +26,7 @@ import {
   packedReplace,
   packedReserve,
   releasePacked,
+  replacesInPlace,
 } from '../../structs/packed.js';
 import { randomRef } from '../../structs/table.js';
 import { TableWalk } from '../../structs/table-walk.js';
@@ -82,7 +88,10 @@ const NO_SLAB = new Slab(0, new SharedArrayBuffer(8));
 
 export class Hash {
   slab: Slab = NO_SLAB;
+  /** Packed, PackedTimed or Table; see isInside. */
   encoding = Encoding.Packed;
+  /** The packed list lies inside the entry. */
+  isInside = false;
   root = NONE as number;
   /** The hash of its key, for hashes with times. */
   keyHash = 0;
@@ -106,7 +115,8 @@ export class Hash {
   /** A hash as an entry holds it. */
   open(slab: Slab, encoding: Encoding, root: number, keyHash: number, nowMs: number): void {
     this.slab = slab;
-    this.encoding = encoding;
+    this.isInside = encoding === Encoding.Inside;
+    this.encoding = this.isInside ? Encoding.Packed : encoding;
     this.root = root;
     this.keyHash = keyHash;
     this.nowMs = nowMs;
@@ -120,6 +130,7 @@ export class Hash {
   openNone(slab: Slab, keyHash: number): void {
     this.slab = slab;
     this.encoding = Encoding.Packed;
+    this.isInside = false;
     this.root = NONE;
     this.keyHash = keyHash;
     this.nowMs = NO_TIME;
@@ -281,6 +292,7 @@ export class Hash {
       this.field = addLarge(slab, this.root, nameU8, nameStart, nameBytes, u8, start, length);
       return;
     }
+    if (this.isInside) this.moveOut(nameBytes + length + 2);
     let list = packedAppend(slab, this.list, nameU8, nameStart, nameBytes);
     list = packedAppend(slab, list, u8, start, length);
     if (this.stride === TRIPLE) list = appendTime(slab, list, NEVER);
@@ -300,6 +312,7 @@ export class Hash {
       this.field = setValueOfField(slab, this.root, this.field, u8, start, length);
       return;
     }
+    if (this.isInside && !replacesInPlace(this.value, u8, start, length)) this.moveOut(length);
     this.moveList(packedReplace(slab, this.value, u8, start, length));
   }
 
@@ -331,8 +344,18 @@ export class Hash {
       removeFromLarge(slab, this.root, this.field);
       return;
     }
-    this.moveList(packedRemove(slab, this.name, this.stride));
+    this.moveList(packedRemove(slab, this.name, this.stride, this.isInside));
     this.isAhead = true;
+  }
+
+  /** A list inside the entry becomes one in a block of its own; the pair stays the pair. */
+  private moveOut(roomBytes: number): void {
+    const { slab, list } = this;
+    const moved = copyPacked(slab, list, slab, roomBytes);
+    if (this.name.ref === list) this.name.follow(moved);
+    if (this.value.ref === list) this.value.follow(moved);
+    this.isInside = false;
+    this.moveList(moved);
   }
 
   private moveList(list: BlockRef): void {
@@ -357,7 +380,8 @@ export class Hash {
       const field = addLarge(slab, root, u8, start, movedName.length, valueText, 0, length);
       if (encoding === Encoding.PackedTimed) setTimeOfField(slab, root, field, this.time);
     }
-    releasePacked(slab, list);
+    if (!this.isInside) releasePacked(slab, list);
+    this.isInside = false;
     if (encoding === Encoding.PackedTimed) {
       unscheduleHash(slab, this.root);
       release(slab, this.root as BlockRef);
@@ -375,6 +399,7 @@ export class Hash {
   becomeTimed(): void {
     if (this.encoding !== Encoding.Packed) return;
     const { slab } = this;
+    if (this.isInside) this.moveOut(0);
     this.list = withTimes(slab, this.list);
     this.root = createTimed(slab, this.list, this.keyHash);
     this.encoding = Encoding.PackedTimed;

@@ -24,6 +24,7 @@ import {
   checkSmall,
   copySmall,
   freeSmall,
+  isPairs,
   listOf,
   nextTimeOfSmall,
   smallBytes,
@@ -32,6 +33,7 @@ import {
 
 const NAMES: Partial<Record<Encoding, string>> = {
   [Encoding.Packed]: 'listpack',
+  [Encoding.Inside]: 'listpack',
   [Encoding.PackedTimed]: 'listpackex',
   [Encoding.Table]: 'hashtable',
 };
@@ -55,7 +57,7 @@ export const hashKind: ValueKind = {
   },
 
   copyReserve(slab, encoding, root) {
-    const schedule = encoding === Encoding.Packed ? 0 : scheduleReserve(slab);
+    const schedule = isPairs(encoding) ? 0 : scheduleReserve(slab);
     if (encoding !== Encoding.Table) {
       return packedBytes(slab, listOf(slab, encoding, root)) + schedule;
     }
@@ -77,17 +79,17 @@ export const hashKind: ValueKind = {
   check(slab, encoding, root) {
     if (encoding === Encoding.Table) checkLarge(slab, root);
     else checkSmall(slab, encoding, root);
-    if (encoding !== Encoding.Packed) checkTime(slab, encoding, root);
+    if (!isPairs(encoding)) checkTime(slab, encoding, root);
   },
 
   rekey(slab, encoding, root, keyHash) {
-    if (encoding === Encoding.Packed) return;
+    if (isPairs(encoding)) return;
     setKeyHash(slab, root, keyHash);
     scheduleHash(slab, root, firstTime(slab, encoding, root));
   },
 
   detach(slab, encoding, root) {
-    if (encoding !== Encoding.Packed) unscheduleHash(slab, root);
+    if (!isPairs(encoding)) unscheduleHash(slab, root);
   },
 
   forget: forgetHashes,

@@ -1,6 +1,7 @@
 // Small hashes: one packed list (structs/packed.ts), which is the root itself while no field
-// expires: field, value, field, value. Once one does, there is a root of its own, and a time stands
-// behind each value: field, value, time, field, value, time; 0 is never.
+// expires: field, value, field, value. As long as it is as it was written it may lie inside the
+// entry of its key (keyspace/inside.ts). Once a field expires, there is a root of its own, and a
+// time stands behind each value: field, value, time, field, value, time; 0 is never.
 //
 //   root with times
 //    0          1                2
@@ -43,13 +44,18 @@ const TWO_32 = 2 ** 32;
 const timeText = new Uint8Array(new ArrayBuffer(24));
 const cursor = new Packed();
 
+/** Is a hash of this encoding one list of pairs, wherever that lies? */
+export function isPairs(encoding: Encoding): boolean {
+  return encoding === Encoding.Packed || encoding === Encoding.Inside;
+}
+
 export function listOf(slab: Slab, encoding: Encoding, root: number): BlockRef {
-  if (encoding === Encoding.Packed) return root as BlockRef;
+  if (encoding !== Encoding.PackedTimed) return root as BlockRef;
   return slab.i32[(root << 1) + Root.List]! as BlockRef;
 }
 
 export function strideOf(encoding: Encoding): number {
-  return encoding === Encoding.Packed ? PAIR : TRIPLE;
+  return encoding === Encoding.PackedTimed ? TRIPLE : PAIR;
 }
 
 /** The list of a root with times has moved. */
@@ -127,6 +133,8 @@ export function nextTimeOfSmall(slab: Slab, root: number): number {
 }
 
 export function freeSmall(slab: Slab, encoding: Encoding, root: number): void {
+  // Inside its entry it goes with that.
+  if (encoding === Encoding.Inside) return;
   releasePacked(slab, listOf(slab, encoding, root));
   if (encoding === Encoding.Packed) return;
   unscheduleHash(slab, root);
@@ -136,11 +144,12 @@ export function freeSmall(slab: Slab, encoding: Encoding, root: number): void {
 /** A copy, which is not scheduled yet. Memory was reserved. */
 export function copySmall(source: Slab, encoding: Encoding, root: number, target: Slab): number {
   const list = copyPacked(source, listOf(source, encoding, root), target);
-  return encoding === Encoding.Packed ? list : createTimed(target, list, keyHashOf(source, root));
+  return isPairs(encoding) ? list : createTimed(target, list, keyHashOf(source, root));
 }
 
-/** Bytes of slab that the hash holds. */
+/** Bytes of slab that the hash holds besides its entry. */
 export function smallBytes(slab: Slab, encoding: Encoding, root: number): number {
+  if (encoding === Encoding.Inside) return 0;
   const bytes = capacityOf(slab, listOf(slab, encoding, root));
   return encoding === Encoding.Packed ? bytes : bytes + capacityOf(slab, root as BlockRef);
 }
