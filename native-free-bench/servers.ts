@@ -2,7 +2,7 @@
 // and waits until they answer.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -74,11 +74,35 @@ export class MeasuredServer {
   }
 
   async stop(): Promise<void> {
+    const folder = await this.end();
+    if (folder !== null) rmSync(folder, { recursive: true, force: true });
+  }
+
+  /** Ends the process and leaves its folder, which is returned, to another one. */
+  async end(): Promise<string | null> {
     this.control.close();
     if (this.child !== null) await endChild(this.child);
-    if (this.folder !== null) rmSync(this.folder, { recursive: true, force: true });
+    return this.folder;
+  }
+
+  /** Bytes of a file in the server's folder; 0 where there is none. */
+  fileBytes(name: string): number {
+    const stats = this.folder === null ? null : statSync(join(this.folder, name), ABSENT_IS_FINE);
+    return stats?.size ?? 0;
+  }
+
+  /** Bytes of all files there. */
+  folderBytes(): number {
+    if (this.folder === null) return 0;
+    const names = readdirSync(this.folder, { recursive: true }) as string[];
+    return names.reduce((sum, name) => {
+      const stats = statSync(join(this.folder!, name));
+      return sum + (stats.isFile() ? stats.size : 0);
+    }, 0);
   }
 }
+
+const ABSENT_IS_FINE = { throwIfNoEntry: false } as const;
 
 /** The Flagstone that was built beside this program, or the command given instead. */
 export function flagstoneChoice(command: string | null): ServerChoice {
@@ -102,10 +126,30 @@ export async function startServer(
   options: StartOptions,
 ): Promise<MeasuredServer> {
   if (choice.command === null) return joinServer(choice);
-  const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'flagstone-bench-'));
+  return startIn(folder, choice, choice.command, options);
+}
+
+/** Ends a server without a word and starts another one on its folder. */
+export async function restartServer(
+  server: MeasuredServer,
+  choice: ServerChoice,
+  options: StartOptions,
+): Promise<MeasuredServer> {
+  const folder = await server.end();
+  if (folder === null || choice.command === null) throw new Error('only own servers start again');
+  return startIn(folder, choice, choice.command, options);
+}
+
+async function startIn(
+  folder: string,
+  choice: ServerChoice,
+  command: readonly string[],
+  options: StartOptions,
+): Promise<MeasuredServer> {
+  const port = await freePort();
   const words = [
-    ...choice.command.map((word) =>
+    ...command.map((word) =>
       word.replaceAll('{port}', String(port)).replaceAll('{threads}', String(options.threads)),
     ),
     ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder],

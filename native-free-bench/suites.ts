@@ -1,6 +1,8 @@
 // The named suites as rows: what each sends, its own defaults, and how small it is when tiny.
 
 import { runBoard, runElements, runTypes } from './collections.js';
+import { runPublish, runScripts, runTransactions } from './coordination.js';
+import { runLog, runRecovery, runSnapshot } from './durability.js';
 import { runConnections, runExpiry, runGrowth, runMemory, runStart } from './events.js';
 import type { Bench } from './measure.js';
 import type { GivenOptions } from './options.js';
@@ -155,6 +157,54 @@ export const SUITES: readonly Suite[] = [
     isStarter: true,
     defaults: { keys: 100_000 },
     run: runParts,
+  },
+  {
+    ...PLAIN,
+    name: 'transactions',
+    about: 'MULTI, ten INCR and EXEC, beside real Redis.',
+    isStarter: true,
+    run: runTransactions,
+  },
+  {
+    ...PLAIN,
+    name: 'publish',
+    about: 'Messages to 1, 10 and 100 subscribers.',
+    isStarter: true,
+    run: runPublish,
+  },
+  {
+    ...PLAIN,
+    name: 'scripts',
+    about: 'EVALSHA of one GET and of a hundred INCR, with one worker and with two.',
+    isStarter: true,
+    defaults: { pipelines: [16] },
+    run: runScripts,
+  },
+  {
+    ...PLAIN,
+    name: 'log',
+    about: 'SET without a log, with one that is synced each second, and with one always synced.',
+    isStarter: true,
+    prefersNative: true,
+    run: runLog,
+  },
+  {
+    ...PLAIN,
+    name: 'snapshot',
+    about: 'BGSAVE of five million keys while clients write.',
+    isStarter: true,
+    defaults: { keys: 5_000_000, pipelines: [1], mix: 'SET:50,GET:50' },
+    tiny: { keys: 5000 },
+    run: runSnapshot,
+  },
+  {
+    ...PLAIN,
+    name: 'recovery',
+    about: 'From the start on a full folder until all of it is loaded: snapshot and log.',
+    isStarter: true,
+    defaults: { keys: 5_000_000 },
+    tiny: { keys: 5000 },
+    run: runRecovery,
   },
   {
     ...PLAIN,
