@@ -10,11 +10,12 @@ const SILENCE_MS_MAX = 30_000;
 
 /** The words of several commands as RESP. */
 export function encodeAll(commands: readonly (readonly string[])[]): Buffer {
-  const texts = commands.map(
-    (words) =>
-      `*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`,
-  );
-  return Buffer.from(texts.join(''));
+  return Buffer.from(commands.map(encode).join(''));
+}
+
+function encode(words: readonly string[]): string {
+  const bulks = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`);
+  return `*${words.length}\r\n${bulks.join('')}`;
 }
 
 /** A connection that counts lines, and tells when there are enough. */
