@@ -3,6 +3,7 @@
 
 import { connect, type Socket } from 'node:net';
 import type { Address } from './control.js';
+import { encodeWords } from './requests.js';
 
 const LF = 0x0a;
 const READ_BYTES = 256 * 1024;
@@ -10,12 +11,7 @@ const SILENCE_MS_MAX = 30_000;
 
 /** The words of several commands as RESP. */
 export function encodeAll(commands: readonly (readonly string[])[]): Buffer {
-  return Buffer.from(commands.map(encode).join(''));
-}
-
-function encode(words: readonly string[]): string {
-  const bulks = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`);
-  return `*${words.length}\r\n${bulks.join('')}`;
+  return Buffer.from(commands.map(encodeWords).join(''));
 }
 
 /** A connection that counts lines, and tells when there are enough. */
