@@ -9,6 +9,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: [
       'test/live/**',
+      'test/libraries/**',
       'test/oracle/**',
       'test/sim/**',
       'test/fuzz/**',

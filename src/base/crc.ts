@@ -98,9 +98,12 @@ function taggedSlot(u8: Uint8Array, start: number, end: number): number {
 
 // ── CRC-32 ───────────────────────────────────────────────────────────────────────────────────
 
-/** The CRC-32 of u8[start, start + length), as an uint32: zlib's, which folds 16 bytes a step. */
-export function crc32(u8: Uint8Array, start: number, length: number): number {
-  return zlibCrc32(u8.subarray(start, start + length));
+/**
+ * The CRC-32 of u8[start, start + length), as an uint32: zlib's, which folds 16 bytes a step. Of
+ * more bytes in pieces when given what came out for those before.
+ */
+export function crc32(u8: Uint8Array, start: number, length: number, before = 0): number {
+  return zlibCrc32(u8.subarray(start, start + length), before);
 }
 
 // ── CRC64 ────────────────────────────────────────────────────────────────────────────────────

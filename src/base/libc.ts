@@ -152,6 +152,7 @@ interface Calls {
   readonly recv: (fd: number, address: number, bytes: number, flags: number) => number;
   readonly send: (fd: number, address: number, bytes: number, flags: number) => number;
   readonly write: (fd: number, address: number, bytes: number) => number;
+  readonly writeAt: (fd: number, address: number, bytes: number, position: number) => number;
   readonly read: (fd: number, address: number, bytes: number) => number;
   readonly epollWait: (epfd: number, address: number, count: number, timeoutMs: number) => number;
   readonly epollCreate: Integers;
@@ -210,6 +211,7 @@ function loadCalls(): Calls {
     recv: bind('int recv(int, uintptr_t, int, int)'),
     send: bind('int send(int, uintptr_t, int, int)'),
     write: bind('long write(int, uintptr_t, size_t)'),
+    writeAt: bind('long pwrite(int, uintptr_t, size_t, int64_t)'),
     read: bind('long read(int, uintptr_t, size_t)'),
     epollWait: bind('int epoll_wait(int, uintptr_t, int, int)'),
     epollCreate: bind('int epoll_create1(int)'),
@@ -335,6 +337,20 @@ export function write(fd: number, address: number, bytes: number): number {
     if (errno !== Errno.Interrupted) return -errno;
   }
   return fail('write was interrupted without end');
+}
+
+/** As write, to the file's bytes from `position` on, wherever its offset stands; or -errno. */
+export function writeAt(fd: number, address: number, bytes: number, position: number): number {
+  assert(fd >= 0 && address > 0 && bytes > 0, 'pwrite needs a descriptor and bytes');
+  assert(Number.isSafeInteger(position) && position >= 0, 'pwrite needs a place in the file');
+  const libc = calls ?? loadCalls();
+  for (let tries = 0; tries < RETRIES_MAX; tries++) {
+    const written = libc.writeAt(fd, address, bytes, position);
+    if (written >= 0) return written;
+    const errno = libc.errno();
+    if (errno !== Errno.Interrupted) return -errno;
+  }
+  return fail('pwrite was interrupted without end');
 }
 
 /** Returns when the file's bytes are on the disk: 0, or -errno (and then they may be lost). */

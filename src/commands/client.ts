@@ -13,6 +13,7 @@ import {
   ClientFlag,
   type ClientView,
 } from '../stats/clients.js';
+import { trackingSubcommands } from './client-tracking.js';
 import { helpSubcommand, refuseSubcommand, sub } from './server/help.js';
 
 const ON = word('ON');
@@ -121,8 +122,9 @@ function lineOf(context: Context, view: ClientView): string {
     `qbuf=${inputBytes} ` +
     `qbuf-free=${inputFreeBytes} argv-mem=${argumentBytes} multi-mem=${queuedBytes} ` +
     `rbs=0 rbp=0 obl=0 oll=${view.outputChunks} omem=${outputBytes} tot-mem=${total} ` +
-    `events=${outputBytes > 0 ? 'rw' : 'r'} cmd=${command} user=${view.user} redir=-1 ` +
-    `resp=${view.protocol} lib-name=${view.libraryName} lib-ver=${view.libraryVersion}\n`
+    `events=${outputBytes > 0 ? 'rw' : 'r'} cmd=${command} user=${view.user} ` +
+    `redir=${view.redirect} resp=${view.protocol} ` +
+    `lib-name=${view.libraryName} lib-ver=${view.libraryVersion}\n`
   );
 }
 
@@ -137,6 +139,8 @@ function noteOwn(context: Context): void {
     session.database,
     session.clientFlags,
   );
+  const { args } = context;
+  if (args.rawEnd !== 0) server.clients.setInput(session.slot, args.rawEnd - args.rawStart);
 }
 
 function replyLines(context: Context, views: readonly ClientView[]): void {
@@ -556,6 +560,10 @@ const aboutOthers = [
 ];
 
 const HELP_LINES = [
+  'CACHING (YES|NO)',
+  '    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.',
+  'GETREDIR',
+  '    Return the client ID we are redirecting to when tracking is enabled.',
   'GETNAME',
   '    Return the name of the current connection.',
   'ID',
@@ -594,6 +602,11 @@ const HELP_LINES = [
   '    * LIB-VER: the client lib version.',
   'UNBLOCK <clientid> [TIMEOUT|ERROR]',
   '    Unblock the specified blocked client.',
+  'TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]',
+  '         [OPTIN] [OPTOUT] [NOLOOP]',
+  '    Control server assisted client side caching.',
+  'TRACKINGINFO',
+  '    Report tracking status for the current connection.',
   'NO-EVICT (ON|OFF)',
   '    Protect current client connection from eviction.',
   'NO-TOUCH (ON|OFF)',
@@ -610,6 +623,7 @@ export const client = containerCommand({
   subcommands: [
     ...aboutOneself,
     ...aboutOthers,
+    ...trackingSubcommands,
     helpSubcommand({
       container: 'client',
       group: 'connection',

@@ -10,7 +10,9 @@ import { Closing, ReplyMode } from '../dispatch/session.js';
 import { DATABASE_OUT_OF_RANGE, NOT_INTEGER, Refusal, SYNTAX } from '../resp/errors.js';
 import { Counter } from '../stats/server.js';
 import { client, nameSession, readClientName } from './client.js';
+import { forgetTracking } from './client-tracking.js';
 import { dropSubscriptions, isSubscriberMode } from './pubsub.js';
+import { stopMonitoring } from './server/monitor.js';
 
 const AUTH = word('AUTH');
 const SETNAME = word('SETNAME');
@@ -239,6 +241,8 @@ const reset = sessionCommand({
     const { session, reply } = context;
     context.transactions.end(session);
     dropSubscriptions(context);
+    forgetTracking(context);
+    stopMonitoring(context);
     session.database = 0;
     session.user = 'default';
     session.isAuthenticated = !needsPassword(context);

@@ -6,12 +6,14 @@ import { bitmapCommands } from './bitmap.js';
 import { blockingCommands } from './blocking/index.js';
 import { commandCommands } from './command.js';
 import { connectionCommands } from './connection.js';
+import { feedCommands } from './feed.js';
 import { genericCommands } from './generic/index.js';
 import { geoCommands } from './geo/index.js';
 import { hashCommands } from './hash/index.js';
 import { hyperloglogCommands } from './hyperloglog.js';
 import { listCommands } from './list/index.js';
 import { pubsubCommands } from './pubsub.js';
+import { scriptingCommands } from './scripting/index.js';
 import { serverCommands } from './server/index.js';
 import { serverKeyspaceCommands } from './server-keyspace.js';
 import { setCommands } from './set/index.js';
@@ -37,6 +39,8 @@ export const allCommands: readonly CommandSpec[] = [
   ...listCommands,
   ...pubsubCommands,
   ...hashCommands,
+  ...feedCommands,
+  ...scriptingCommands,
   ...serverCommands,
   ...serverKeyspaceCommands,
   ...transactionCommands,

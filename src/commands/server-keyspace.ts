@@ -56,11 +56,15 @@ const flushall = everyCommand({
       removed += countKeys(context, database);
     }
 
+    context.server.tracking.beginFlush();
     for (const partition of partitions) {
       flushPartition(partition);
       partition.select(context.session.database);
     }
+    context.server.tracking.endFlush();
     recordFlush(context, removed);
+    context.server.saving.wishAfterFlush();
+    context.server.wakeMain();
 
     context.reply.ok();
   },
@@ -86,10 +90,12 @@ const flushdb = everyCommand({
     const { database } = context.session;
     const removed = countKeys(context, database);
 
+    context.server.tracking.beginFlush();
     for (const partition of context.keyspace.partitions) {
       flushDatabase(partition, database, isAsync);
       partition.select(database);
     }
+    context.server.tracking.endFlush();
     recordFlush(context, removed);
 
     context.reply.ok();

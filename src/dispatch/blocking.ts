@@ -56,6 +56,8 @@ export interface BlockOrder {
   readonly replaced?: ReadonlyMap<number, Uint8Array>;
   /** What is answered where waiting is not allowed: no array (the rule), or no value. */
   readonly deniedAs?: 'value';
+  /** When time alone may have given it something, though nobody changed a key: it is run again. */
+  readonly lookMs?: number;
 }
 
 /** A finished reply on its way to the thread that owns the session. */
@@ -86,8 +88,19 @@ export class Blocking {
   /** Keys that were ready and could not be served with the locks held. */
   private left: StandPlace[] = [];
   private readonly isHeld: Uint8Array;
-  private isServing = false;
+  /** Does a command run for somebody who has waited? Then for the session `servedFor`. */
+  isServing = false;
+  readonly servedFor = { slot: -1, id: 0 };
   private isBlockedAgain = false;
+  /** When the command that blocked again wants to be run next. */
+  private againMs = Number.POSITIVE_INFINITY;
+  /** The monotonic time, and who hears of what was served: given by the runner. */
+  readClock: () => number = () => 0;
+  onServed: (command: Command, args: Slices, slot: number, ms: number) => void = () => {};
+  /** Does a script keep locks for so long that nobody waits for them? Given by server/. */
+  isLockedOut: () => boolean = () => false;
+  /** Claimed, and not out of their queues yet. */
+  private leaving: WaiterPlace[] = [];
   /** The waiter's session, as far as its command needs one. */
   private readonly session: Session;
   private readonly args = new Slices();
@@ -136,6 +149,7 @@ export class Blocking {
   block(context: Context, order: BlockOrder): void {
     if (this.isServing) {
       this.isBlockedAgain = true;
+      this.againMs = order.lookMs ?? Number.POSITIVE_INFINITY;
       return;
     }
     const { session, args, reply } = context;
@@ -156,6 +170,7 @@ export class Blocking {
         isKeyless: order.isKeyless ?? false,
         target: order.target ?? 0,
         replaced: order.replaced ?? null,
+        isTracked: session.tracked?.isRemembering ?? false,
       },
       args,
       words,
@@ -177,14 +192,78 @@ export class Blocking {
       withdraw: () => this.withdraw(waiter),
       abandon: () => this.abandon(waiter),
       place: waiter,
+      ...(order.lookMs !== undefined && {
+        look: { atMs: order.lookMs, again: () => this.look(context, waiter) },
+      }),
     });
+  }
+
+  /**
+   * The time has come to run a waiter's command again, on its own thread and key by key, for the
+   * partitions of its keys are locked one at a time. Returns when to do so next.
+   */
+  private look(context: Context, waiter: WaiterPlace): number {
+    const { waiters } = this;
+    const laterMs = context.nowMs + LOOK_LATER_MS;
+    if (this.isLockedOut()) return laterMs;
+    this.againMs = Number.POSITIVE_INFINITY;
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (let index = 0; index < waiters.standCountOf(waiter); index++) {
+      const stand = waiters.standOf(waiter, index);
+      this.visit(waiters.partitionOf(stand), (partition) =>
+        this.lookAt(context, partition, stand, waiter),
+      );
+      nextMs = Math.min(nextMs, this.againMs);
+    }
+    // Answered; or, seldom, in another's hands, who answers it or puts it back.
+    return nextMs === Number.POSITIVE_INFINITY ? laterMs : nextMs;
+  }
+
+  private lookAt(
+    context: Context,
+    partition: Partition,
+    stand: StandPlace,
+    waiter: WaiterPlace,
+  ): void {
+    const { session, command, args, reply, partition: before } = context;
+    this.isHeld[partition.index] = 1;
+    this.isServing = true;
+    this.tryServe(context, partition, stand, waiter);
+    this.isServing = false;
+    this.isHeld[partition.index] = 0;
+    context.session = session;
+    context.command = command;
+    context.args = args;
+    context.reply = reply;
+    context.partition = before;
   }
 
   /** Ends a wait of this thread; false when a writer has it in hand. Takes locks, so holds none. */
   private withdraw(waiter: WaiterPlace): boolean {
     if (!this.waiters.withdraw(waiter)) return false;
-    this.leave(waiter);
+    this.leaveSoon(waiter);
     return true;
+  }
+
+  /** As leave, but while a script keeps locks for too long, when it has ended. */
+  leaveSoon(waiter: WaiterPlace): void {
+    try {
+      if (!this.isLockedOut()) {
+        this.leave(waiter);
+        return;
+      }
+    } catch (thrown) {
+      // It gave up waiting for a lock, which a script keeps for too long.
+      if (!(thrown instanceof Refusal)) throw thrown;
+    }
+    this.leaving.push(waiter);
+  }
+
+  /** The script has ended: whoever waits to leave does. */
+  leaveLate(): void {
+    const { leaving } = this;
+    this.leaving = [];
+    for (const waiter of leaving) this.leaveSoon(waiter);
   }
 
   /** The session is gone. */
@@ -345,6 +424,8 @@ export class Blocking {
     const { session, command, args, reply, partition } = context;
     for (let at = 0; at < count; at++) isHeld[partitions[at]!] = 1;
     this.isServing = true;
+    this.servedFor.slot = session.slot;
+    this.servedFor.id = session.id;
     // The list grows while it is gone through: a move makes its target ready.
     for (let at = 0; at < ready.length; at++) this.serveKey(context, ready[at]!);
     ready.length = 0;
@@ -418,13 +499,16 @@ export class Blocking {
     this.prepare(context, waiter, command);
     context.partition = partition;
     this.isBlockedAgain = false;
+    const startMs = this.readClock();
     this.runCommand(context, command);
     if (this.isBlockedAgain) {
       if (waiters.putBack(waiter)) return;
       // Its session is gone: the owner still waits for word of the record.
       reply.at = 0;
     } else {
-      context.server.commandStats.called(command.id, 1, 0);
+      const { slot, id } = this.servedFor;
+      this.onServed(command, this.args, slot, this.readClock() - startMs);
+      if (waiters.isTracked(waiter)) context.attendance.remember(context, command, slot, id);
     }
     for (let index = 0; index < isHeld.length; index++) {
       if (isHeld[index] !== 0) waiters.unlinkAt(waiter, context.keyspace.partitions[index]!);
@@ -450,6 +534,8 @@ export class Blocking {
     }
     session.database = database;
     session.protocol = waiters.protocolOf(waiter);
+    this.servedFor.slot = waiters.slotOf(waiter);
+    this.servedFor.id = waiters.idOf(waiter);
     reply.at = 0;
     reply.commandAt = 0;
     reply.protocol = session.protocol;
@@ -477,4 +563,5 @@ export class Blocking {
 /** Where a key is that the command may not look at. */
 const ELSEWHERE = -1;
 const REPLY_BYTES_KEPT = 1024 * 1024;
+const LOOK_LATER_MS = 10;
 const NO_MEMORY = new Refusal('OOM command not allowed: no memory for another blocked client.');

@@ -19,6 +19,13 @@ export class Command {
   /** Hardly any cost, with one key or none: several in a row are timed as one (run.ts). */
   readonly isQuick: boolean;
   readonly isWrite: boolean;
+  /** As isWrite, or a script that may. */
+  readonly mayWrite: boolean;
+  /** Does it run a script, which its first argument is, or is the SHA-1 of? */
+  readonly runsScript: boolean;
+  readonly runsSha: boolean;
+  /** It runs a function of a library, whose name its first argument is. */
+  readonly runsFunction: boolean;
   /** Does it visit partitions that nobody else locks for it? */
   readonly visits: boolean;
   /** The word with the first element that is looked for in the key's collection; 0 for none. */
@@ -53,6 +60,10 @@ export class Command {
     this.isQuick =
       (isOfKey && (fields.isFast || fields.spec.cost === 'O(1)')) || isMulti(fields.spec);
     this.isWrite = fields.isWrite;
+    this.mayWrite = fields.isWrite || (fields.spec.flags & Flag.MayReplicate) !== 0;
+    this.runsScript = fields.spec.script !== undefined;
+    this.runsSha = fields.spec.script === 'sha';
+    this.runsFunction = fields.spec.script === 'function';
     this.visits = fields.spec.visits ?? false;
     this.element = fields.spec.element ?? 0;
     this.inMulti = fields.spec.inMulti ?? InMulti.IsQueued;

@@ -5,10 +5,12 @@ import type { Keyspace } from '../keyspace/keyspace.js';
 import type { Partition } from '../keyspace/partition.js';
 import { Refusal } from '../resp/errors.js';
 import type { Reply } from '../resp/write.js';
+import type { Attendance } from './attend.js';
 import type { Blocking, BlockOrder } from './blocking.js';
 import type { Command } from './command.js';
 import type { Effects, Notify } from './effects.js';
 import type { Parts } from './parts.js';
+import type { Scripts } from './scripts.js';
 import type { ServerDoor } from './server-door.js';
 import type { Session, Wait } from './session.js';
 import type { Transactions } from './transactions.js';
@@ -24,6 +26,8 @@ export class Context {
   readonly parts: Parts | null;
   readonly blocking: Blocking;
   readonly transactions: Transactions;
+  readonly attendance: Attendance;
+  readonly scripts: Scripts;
   /** Takes and releases the lock of one partition; given by run.ts. */
   private readonly visitPartition: (index: number, database: number, visitor: Visitor) => void;
   /** Runs what the session has queued, as its command EXEC; given by run.ts. */
@@ -44,6 +48,8 @@ export class Context {
     parts: Parts | null;
     blocking: Blocking;
     transactions: Transactions;
+    attendance: Attendance;
+    scripts: Scripts;
     execute: () => void;
     visitPartition: (index: number, database: number, visitor: Visitor) => void;
     session: Session;
@@ -57,6 +63,8 @@ export class Context {
     this.parts = fields.parts;
     this.blocking = fields.blocking;
     this.transactions = fields.transactions;
+    this.attendance = fields.attendance;
+    this.scripts = fields.scripts;
     this.execute = fields.execute;
     this.visitPartition = fields.visitPartition;
     this.session = fields.session;

@@ -129,6 +129,8 @@ export interface CommandSpec {
    */
   readonly element?: number;
   readonly inMulti?: InMulti;
+  /** It runs the script that its first argument is, or is the SHA-1 or the name of (scripts.ts). */
+  readonly script?: 'source' | 'sha' | 'function';
   /** A subscriber of RESP2, which may say hardly anything, may say it. */
   readonly isForSubscribers?: true;
   run(context: Context): void;

@@ -123,6 +123,11 @@ class Gathering implements RecordSink {
     this.at += length;
   }
 
+  /** Forgets what there is. */
+  drop(): void {
+    this.at = 0;
+  }
+
   /** Hands over what there is. Returns where records go from now on. */
   end(): RecordSink {
     if (this.at > 0) this.sink.append(this.firstDatabase, this.u8, 0, this.at);
@@ -134,10 +139,14 @@ class Gathering implements RecordSink {
   }
 }
 
+const NOBODY: RecordSink = { isOn: false, append() {} };
+
 export class Effects {
   /** Where records go; inside a transaction, what gathers them. */
   sink: RecordSink;
   private readonly gathering: Gathering;
+  /** Where records went before nobody wanted them. */
+  private heard: RecordSink = NOBODY;
   readonly notifications: NotificationSink;
   /** Changes of the command being run: Redis's "dirty". */
   dirty = 0;
@@ -251,6 +260,20 @@ export class Effects {
 
   endTransaction(): void {
     this.sink = this.gathering.end();
+  }
+
+  /** Nothing of the transaction is recorded: the server ends in its middle. */
+  dropTransaction(): void {
+    this.gathering.drop();
+  }
+
+  /** A script does not want its changes recorded, or wants it again (redis.set_repl). */
+  setMuted(isMuted: boolean): void {
+    if (isMuted === (this.sink === NOBODY)) return;
+    if (isMuted) {
+      this.heard = this.sink;
+      this.sink = NOBODY;
+    } else this.sink = this.heard;
   }
 
   /** A removal that no command asked for: a key expired or was evicted. */

@@ -3,9 +3,11 @@
 // raised bit means "look closer": the row's `refuses` has the last word. The order of the rows is
 // the order of precedence.
 
+import { NO_WATCH } from '../keyspace/watchers.js';
 import { NO_AUTH, OUT_OF_MEMORY, Refusal } from '../resp/errors.js';
 import type { Command } from './command.js';
 import { type CommandSpec, Flag, InMulti } from './define.js';
+import { limits } from './limits.js';
 import type { Session } from './session.js';
 
 export const enum Gate {
@@ -21,10 +23,25 @@ export const enum Gate {
   Multi = 1 << 4,
   /** The session has subscribed, and its protocol cannot tell messages from replies. */
   Subscriber = 1 << 5,
+  /** The session's reads are remembered (CLIENT TRACKING): its commands are looked on at. */
+  Tracked = 1 << 16,
+  /** There is a MONITOR: all commands are looked on at. */
+  Monitored = 1 << 17,
+  /** The data is being loaded: there is only a part of it. */
+  Loading = 1 << 6,
+  /** A log cannot be written: see log/logs.ts. */
+  LogFailed = 1 << 7,
+  /** A script takes long: bits that count the threads with one (mesh/control.ts). */
+  Busy = 0x7ff << 20,
+  /** The last snapshot failed, and writes are to stop then. */
+  SavesFailed = 1 << 8,
 }
 
-/** What becomes of a command whose gates are closed: 'wait' keeps it for later. */
-export type GateAnswer = Refusal | 'wait' | 'queue';
+/**
+ * What becomes of a command whose gates are closed: 'wait' keeps it for later, 'attend' runs it
+ * with somebody looking on (attend.ts), 'busy' asks what is said of the script that runs.
+ */
+export type GateAnswer = Refusal | 'wait' | 'queue' | 'attend' | 'busy';
 
 interface GateRow {
   readonly gate: Gate;
@@ -34,6 +51,14 @@ interface GateRow {
   readonly answer: GateAnswer | ((command: Command) => Refusal);
 }
 
+const LOADING = new Refusal('LOADING Redis is loading the dataset in memory');
+const SAVES_FAILED = new Refusal(
+  "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to " +
+    'disk. Commands that may modify the data set are disabled, because this instance is ' +
+    'configured to report errors during writes if RDB snapshotting fails ' +
+    '(stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB ' +
+    'error.',
+);
 const NOT_IN_MULTI = new Refusal('ERR Command not allowed inside a transaction');
 
 /** EXEC is refused for what is queued: has any of it one of these flags? */
@@ -75,6 +100,19 @@ const ROWS: readonly GateRow[] = [
     answer: OUT_OF_MEMORY,
   },
   {
+    gate: Gate.SavesFailed,
+    // PING tells whoever watches over the server.
+    appliesTo: (spec) => (spec.flags & Flag.Write) !== 0 || spec.name === 'ping' || executes(spec),
+    refuses: isRefusedFor(Flag.Write),
+    answer: SAVES_FAILED,
+  },
+  {
+    gate: Gate.LogFailed,
+    appliesTo: (spec) => (spec.flags & Flag.Write) !== 0 || spec.name === 'ping' || executes(spec),
+    refuses: isRefusedFor(Flag.Write),
+    answer: logFailed,
+  },
+  {
     gate: Gate.Subscriber,
     appliesTo: (spec) => spec.isForSubscribers !== true,
     answer: ({ fullName }) =>
@@ -82,6 +120,24 @@ const ROWS: readonly GateRow[] = [
         `ERR Can't execute '${fullName}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / ` +
           'RESET are allowed in this context',
       ),
+  },
+  {
+    gate: Gate.Loading,
+    // EXEC needs no look at its queue: what may not run now did not get into it.
+    appliesTo: (spec) => (spec.flags & Flag.Loading) === 0,
+    answer: LOADING,
+  },
+  {
+    gate: Gate.Busy,
+    // Watches end under the locks that the script may hold: whoever has some waits.
+    appliesTo: (spec) => (spec.flags & Flag.AllowBusy) !== 0 || executes(spec),
+    refuses: (_command, session) => session.watch !== NO_WATCH,
+    answer: 'wait',
+  },
+  {
+    gate: Gate.Busy,
+    appliesTo: (spec) => (spec.flags & Flag.AllowBusy) === 0,
+    answer: 'busy',
   },
   {
     gate: Gate.Paused,
@@ -100,7 +156,27 @@ const ROWS: readonly GateRow[] = [
     appliesTo: (spec) => (spec.inMulti ?? InMulti.IsQueued) === InMulti.IsQueued,
     answer: 'queue',
   },
+  {
+    gate: Gate.Tracked,
+    appliesTo: () => true,
+    answer: 'attend',
+  },
+  {
+    gate: Gate.Monitored,
+    appliesTo: () => true,
+    answer: 'attend',
+  },
 ];
+
+/** Why nothing may be written while what is written may not reach the disk; null if it may. */
+export function diskRefusal(raised: number): Refusal | null {
+  if ((raised & Gate.SavesFailed) !== 0) return SAVES_FAILED;
+  return (raised & Gate.LogFailed) !== 0 ? logFailed() : null;
+}
+
+function logFailed(): Refusal {
+  return new Refusal(`MISCONF Errors writing to the AOF file: ${limits.logFailure}`);
+}
 
 /** The gate bits that concern a command. */
 export function gatesOf(spec: CommandSpec): number {
@@ -131,4 +207,21 @@ export function answerOf(
 export function updateSubscriberGate(session: Session): void {
   if (session.subscriptions !== null && session.protocol === 2) session.raised |= Gate.Subscriber;
   else session.raised &= ~Gate.Subscriber;
+  updateToldness(session);
+}
+
+/** Raises or lowers what follows from CLIENT TRACKING. */
+export function updateTrackedGate(session: Session): void {
+  if (session.tracked !== null) session.raised |= Gate.Tracked;
+  else session.raised &= ~Gate.Tracked;
+  updateToldness(session);
+}
+
+/** May a command of the session have a message for itself, which comes before its next reply? */
+export function updateToldness(session: Session): void {
+  const { tracked } = session;
+  session.isTold =
+    session.subscriptions !== null ||
+    session.isMonitor ||
+    (tracked !== null && !tracked.isBroadcast);
 }

@@ -6,4 +6,6 @@ export const limits = {
   bulkBytesMax: 512 * 1024 * 1024,
   /** client-query-buffer-limit, as far as commands queued by MULTI use it up. */
   queuedBytesMax: 1024 * 1024 * 1024,
+  /** Why the log cannot be written, while its gate is up. */
+  logFailure: '',
 };

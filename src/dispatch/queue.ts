@@ -107,7 +107,6 @@ export class Queue {
     this.writeIndex(command, args);
     this.copyWords(args);
     this.count++;
-    this.flags |= command.flags;
     if (!command.isFast) this.isSlow = true;
     return true;
   }

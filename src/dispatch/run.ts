@@ -13,34 +13,34 @@ import { hashBytes } from '../base/hash.js';
 import { Slices } from '../base/slices.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import type { WaitersShape } from '../keyspace/waiters.js';
-import { NO_WATCH, type WatchersShape } from '../keyspace/watchers.js';
+import type { WatchersShape } from '../keyspace/watchers.js';
+import type { Monitors } from '../pubsub/monitors.js';
+import type { Tracking } from '../pubsub/tracking.js';
 import { Refusal } from '../resp/errors.js';
 import type { Reply } from '../resp/write.js';
-import {
-  type Holder,
-  type LockPlaces,
-  labelHold,
-  releaseLock,
-  releaseLocks,
-  takeLock,
-  takeLocks,
-} from '../slab/lock.js';
+import { createScripts, type ScriptsShape } from '../scripting/registry.js';
+import { claimLock, type Holder, releaseLock, takeLock, tryLock } from '../slab/lock.js';
 import { Header } from '../slab/slab.js';
+import { LatencyEvent } from '../stats/latency.js';
+import type { SlowlogSession } from '../stats/slowlog.js';
+import { Attendance } from './attend.js';
 import { Placed } from './batch.js';
-import { Blocking, Wanted } from './blocking.js';
+import { Blocking } from './blocking.js';
 import type { Command } from './command.js';
 import { Context, type Visitor } from './context.js';
 import { Flag, InMulti, Shape } from './define.js';
 import type { Effects } from './effects.js';
 import { answerOf, Gate } from './gates.js';
+import { Involved } from './involved.js';
 import type { Parts } from './parts.js';
 import type { Queue } from './queue.js';
-import { findKeys, KeyPositions, placeKey } from './route.js';
+import { placeKey } from './route.js';
+import { Scripts } from './scripts.js';
 import type { ServerDoor } from './server-door.js';
 import { ReplyMode, type Session } from './session.js';
 import type { CommandTable } from './table.js';
-import { TOUCH_KEYS, Touch } from './touch.js';
 import { Transactions } from './transactions.js';
+import { unknownCommand, unknownSubcommand } from './unknown.js';
 
 /** What became of a command. */
 export const enum Outcome {
@@ -51,12 +51,11 @@ export const enum Outcome {
 }
 
 const GROUP_CALLS = 32;
+/** For the scripts of a runner without a server around it. */
+const OWN_SCRIPTS_BYTES = 16 * 1024 * 1024;
 const NO_PARTITION = -1;
-/** Times that a command gives its locks back for more before it takes them all. */
-const WIDENING_ROUNDS = 3;
 /** A command or a reply from this size on takes long enough to be timed by itself. */
 const LONG_BYTES = 16 * 1024;
-const UNKNOWN_ARGS_BYTES = 128;
 
 export class Runner {
   readonly context: Context;
@@ -67,18 +66,23 @@ export class Runner {
   readonly clock: Clock;
   readonly blocking: Blocking;
   readonly transactions: Transactions;
+  readonly attendance: Attendance;
+  readonly scripts: Scripts;
+  private readonly tracking: Tracking | null;
+  /** The session while no command runs: what happens then is nobody's doing. */
+  private readonly idle: Session;
   /** Gate bits raised for all sessions. */
   raised = 0;
-  /** slowlog-log-slower-than; infinite when the slow log is off. */
+  /**
+   * The less of slowlog-log-slower-than and latency-monitor-threshold; infinite when both are off.
+   */
   slowerThanUs = 10_000;
+  /** slowlog-log-slower-than alone. */
+  slowlogUs = 0;
+  /** busy-reply-threshold; 0 for never. */
+  busyAfterMs = 5000;
   private readonly self: Holder;
-  private readonly places: LockPlaces;
-  private readonly allPartitions: Int32Array;
-  private readonly positions = new KeyPositions();
-  private readonly touching: Touch;
-  /** Partitions of a command with several keys, ascending. */
-  private readonly involved: Int32Array;
-  private readonly isInvolved: Uint8Array;
+  private readonly involved: Involved;
   /**
    * Set while commands of one pipeline run one after the other: the lock of a quick command is then
    * kept for the next one of its group, which often wants the same partition. Who sets it calls
@@ -92,8 +96,11 @@ export class Runner {
   private groupStartMs = 0;
   /** The words of the queued command that runs. */
   private readonly queued = new Slices();
-  /** EXEC runs, and holds the locks of all that it runs. */
+  /** EXEC or a script runs, and holds the locks of all that it runs. */
   private isExecuting = false;
+  /** The command that runs a script, and when it began. */
+  private scriptCommand: Command | null = null;
+  private scriptStartMs = 0;
 
   constructor(fields: {
     keyspace: Keyspace;
@@ -105,28 +112,24 @@ export class Runner {
     parts?: Parts | null;
     waiters: WaitersShape;
     watchers: WatchersShape;
+    tracking?: Tracking;
+    monitors?: Monitors;
+    /** The scripts that all threads know; by themselves a runner has its own. */
+    scripts?: ScriptsShape;
     thread: number;
     session: Session;
     args: Slices;
     reply: Reply;
   }) {
     this.keyspace = fields.keyspace;
-    this.touching = new Touch(fields.keyspace);
     this.table = fields.table;
     this.effects = fields.effects;
     this.server = fields.server;
     this.clock = fields.clock;
     this.self = fields.self;
-    const { partitions } = fields.keyspace;
-    this.places = {
-      words: partitions.map((partition) => partition.slab.i32),
-      ats: Int32Array.from(partitions, () => Header.Lock),
-    };
-    this.allPartitions = Int32Array.from(partitions, (_, index) => index);
-    this.involved = new Int32Array(partitions.length);
-    this.isInvolved = new Uint8Array(partitions.length);
+    this.involved = new Involved(fields.keyspace, fields.self);
     this.blocking = new Blocking(fields.waiters, fields.thread, (index, visitor) =>
-      this.visit(index, 0, visitor),
+      this.visit(index, 0, visitor, claimLock),
     );
     this.transactions = new Transactions({
       keyspace: fields.keyspace,
@@ -135,6 +138,17 @@ export class Runner {
       thread: fields.thread,
       visit: (index, visitor) => this.visit(index, 0, visitor),
     });
+    this.tracking = fields.tracking ?? null;
+    this.attendance = new Attendance({
+      table: fields.table,
+      keyspace: fields.keyspace,
+      server: fields.server,
+      tracking: this.tracking,
+      monitors: fields.monitors ?? null,
+    });
+    this.idle = fields.session;
+    const scripts = fields.scripts ?? createScripts(OWN_SCRIPTS_BYTES);
+    this.scripts = new Scripts(this, scripts, fields.thread, fields.self);
     this.context = new Context({
       keyspace: fields.keyspace,
       effects: fields.effects,
@@ -142,6 +156,8 @@ export class Runner {
       parts: fields.parts ?? null,
       blocking: this.blocking,
       transactions: this.transactions,
+      attendance: this.attendance,
+      scripts: this.scripts,
       visitPartition: (index, database, visitor) => this.visitFor(index, database, visitor),
       execute: () => this.execute(),
       session: fields.session,
@@ -149,20 +165,28 @@ export class Runner {
       args: fields.args,
       reply: fields.reply,
     });
+    this.involved.connect(this);
     this.hearOfChanges();
     this.readClock();
   }
 
-  /** Whoever waits for a key or watches it hears of its changes. */
+  /** Whoever waits for a key, watches it or caches it hears of its changes. */
   private hearOfChanges(): void {
     const { sinks } = this.keyspace;
-    const { blocking, transactions } = this;
+    const { blocking, transactions, tracking, context } = this;
     const { watchers } = transactions;
     sinks.changed = (partition, u8, start, length) => {
       const hash = hashBytes(u8, start, length);
       blocking.keyChanged(partition, hash, u8, start, length);
       watchers.touch(partition, hash, u8, start, length);
+      if (tracking === null) return;
+      // One that waited changes for itself what is changed while it is served.
+      const { isServing } = blocking;
+      const { slot, id } = isServing ? blocking.servedFor : context.session;
+      tracking.changed(partition, hash, u8, start, length, slot, id, isServing);
     };
+    blocking.readClock = () => this.clock.monotonicMs();
+    blocking.onServed = (command, args, slot, ms) => this.served(command, args, slot, ms);
     sinks.swapping = (partition, first, second) => watchers.swapping(partition, first, second);
     sinks.swapped = (partition, u8, start, length) =>
       blocking.keyChanged(partition, hashBytes(u8, start, length), u8, start, length);
@@ -173,6 +197,11 @@ export class Runner {
     const now = this.clock.monotonicMs();
     this.groupStartMs = now;
     this.tell(now);
+  }
+
+  /** Time has passed in the middle of a command: what comes to its keys now comes later. */
+  timeHasPassed(): void {
+    this.tell(this.clock.monotonicMs());
   }
 
   /** The monotonic time that was read last: at the start of the turn, or after a group. */
@@ -224,6 +253,8 @@ export class Runner {
     if (closed !== 0) {
       const outcome = this.meetGates(closed, command, placed !== Placed.No);
       if (outcome !== PASSES) return outcome;
+      // Perhaps its attended twin.
+      command = context.command;
     }
     if (command !== this.group) this.startGroup(command);
     if (session.isNoTouch) this.keyspace.stampsAccess = false;
@@ -262,13 +293,43 @@ export class Runner {
         ? 'queue'
         : answerOf(closed, raised, command, session);
     if (answer === null) return PASSES;
-    if (answer === 'wait') return Outcome.Postponed;
+    if (answer === 'attend') {
+      this.context.command = this.attendance.enter(command, session);
+      return PASSES;
+    }
+    if (answer === 'wait') {
+      const isFree = command.runsScript && this.scripts.saysNoWrites(command, args);
+      if (isFree && (raised & Gate.Paused) === 0 && (closed & Gate.WritesPaused) !== 0) {
+        return this.meetOthers(closed, Gate.WritesPaused, command, isPlaced);
+      }
+      return Outcome.Postponed;
+    }
+    if (answer === 'busy') {
+      const busy = this.server.busyRefusal();
+      if (busy !== null) return this.rejected(command, busy);
+      // It has just ended.
+      this.raised &= ~Gate.Busy;
+      return this.meetOthers(closed, Gate.Busy, command, isPlaced);
+    }
     if (answer !== 'queue') return this.rejected(command, answer);
     const refusal = this.transactions.queue(session, command, args, isPlaced);
     if (refusal !== null) return this.rejected(command, refusal);
+    session.queue!.flags |= this.scripts.queuedFlags(command, args);
+    if (command.runsScript && !this.scripts.isNarrow(command, args)) session.queue!.isWide = true;
     reply.raw(QUEUED);
     this.applyReplyMode(session, reply);
     return Outcome.Done;
+  }
+
+  /** As meetGates, but for the gates `passed`. */
+  private meetOthers(
+    closed: number,
+    passed: number,
+    command: Command,
+    isPlaced: boolean,
+  ): Outcome | typeof PASSES {
+    const others = closed & ~passed;
+    return others === 0 ? PASSES : this.meetGates(others, command, isPlaced);
   }
 
   /** One key, one partition: lock, run, settle, release. The key has been placed. */
@@ -280,13 +341,17 @@ export class Runner {
     const words = partition.slab.i32;
     if (index !== this.kept) {
       this.giveBack();
-      takeLock(words, Header.Lock, this.self);
+      if (!tryLock(words, Header.Lock, this.self) && !this.claimSlowly(command, words)) return;
       this.kept = index;
       partition.forget();
     } else {
       partition.repeat(isRepeat ? args : null);
     }
-    if (words[Header.Listeners] !== 0 && command.isWrite && this.wantsMore(command, args)) {
+    if (
+      words[Header.Listeners] !== 0 &&
+      command.isWrite &&
+      this.involved.wantsMore(command, args)
+    ) {
       this.runWide(command, context);
       return;
     }
@@ -307,6 +372,22 @@ export class Runner {
     if (!this.keepsLock || words[Header.Lock] !== this.self) this.giveBack();
   }
 
+  /** Waits for the lock; false, and the command is refused, when a script keeps it for too long. */
+  private claimSlowly(command: Command, words: Int32Array): boolean {
+    try {
+      claimLock(words, Header.Lock, this.self);
+      return true;
+    } catch (thrown) {
+      this.refuse(command, thrown, this.context.reply);
+      return false;
+    }
+  }
+
+  /** No command runs for now: what happens to keys is no session's doing. */
+  rest(): void {
+    this.context.session = this.idle;
+  }
+
   /** Releases the lock that was kept for the next command, if there is one. */
   giveBack(): void {
     const { kept } = this;
@@ -317,25 +398,15 @@ export class Runner {
     releaseLock(partition.slab.i32, Header.Lock);
   }
 
-  /** Does somebody wait for the key who needs more than its partition when it is changed? */
-  private wantsMore(command: Command, args: Slices): boolean {
-    const { isInvolved } = this;
-    const index = args.partitions[command.firstKey]!;
-    isInvolved[index] = 1;
-    const wanted = this.blocking.wanting(this.context, command.firstKey, isInvolved);
-    isInvolved.fill(0);
-    return wanted !== Wanted.Nothing;
-  }
-
   /** Serves who waits for what the command has changed; the lock of partition `index` is held. */
   serveWaiting(index: number): void {
-    this.involved[0] = index;
-    this.blocking.serve(this.context, this.involved, 1);
+    this.involved.list[0] = index;
+    this.blocking.serve(this.context, this.involved.list, 1);
   }
 
   private runWide(command: Command, context: Context): void {
     const { args, session } = context;
-    const { effects } = this;
+    const { effects, involved } = this;
     this.giveBack();
     if (command.shape === Shape.Session) {
       try {
@@ -346,13 +417,21 @@ export class Runner {
       }
       return;
     }
-    const count = this.takeLocksFor(command, args);
+    let count: number;
+    try {
+      count = involved.claimFor(command, args);
+    } catch (thrown) {
+      // A script keeps them for too long.
+      involved.giveUp();
+      this.refuse(command, thrown, context.reply);
+      return;
+    }
     const { partitions } = this.keyspace;
-    for (let at = 0; at < count; at++) partitions[this.involved[at]!]!.select(session.database);
-    if (!command.isFast) this.label(command, count);
+    involved.select(session.database, count);
+    if (!command.isFast) involved.label(command, count);
     // A command of one key comes here too, when its waiters want more than its partition.
     const isOfKey = command.shape === Shape.Key;
-    const first = isOfKey ? args.partitions[command.firstKey]! : this.involved[0]!;
+    const first = isOfKey ? args.partitions[command.firstKey]! : involved.list[0]!;
     context.partition = partitions[count === 0 ? 0 : first]!;
     try {
       command.run(context);
@@ -360,79 +439,42 @@ export class Runner {
     } catch (thrown) {
       this.refuse(command, thrown, context.reply);
     }
-    if (this.blocking.hasReady) this.blocking.serve(context, this.involved, count);
-    releaseLocks(this.places, this.involved, count);
+    if (this.blocking.hasReady) this.blocking.serve(context, involved.list, count);
+    involved.release(count);
     if (this.blocking.hasLeft) this.serveLeft();
   }
 
   /**
-   * Takes the locks of the partitions that the command involves, and of those that somebody needs
-   * who waits for one of its keys (blocking.ts). That is only seen under the locks: when there are
-   * more, all are given back and taken again, in order. Returns how many, listed in `involved`.
+   * Runs `what` with the locks of all partitions, for a session command that concerns the whole
+   * dataset. Whoever waits for a key that it has changed is served.
    */
-  private takeLocksFor(command: Command, args: Slices): number {
-    const { places, involved, self } = this;
-    let count = command.shape === Shape.Every ? this.involveAll() : this.involve(command, args);
-    takeLocks(places, involved, count, self);
-    if (!command.isWrite || count === this.allPartitions.length) return count;
-    for (let round = 0; ; round++) {
-      const wanted = this.wantedBy(count);
-      if (wanted === Wanted.Nothing) return count;
-      releaseLocks(places, involved, count);
-      const takesAll = wanted === Wanted.All || round === WIDENING_ROUNDS;
-      count = takesAll ? this.involveAll() : this.listInvolved();
-      takeLocks(places, involved, count, self);
-      if (takesAll) {
-        this.isInvolved.fill(0);
-        return count;
-      }
+  withAllLocks(what: () => void): void {
+    if (this.isExecuting) {
+      // EXEC of a command that visits holds all of them, and serves at its end.
+      what();
+      return;
     }
-  }
-
-  /** Leaves marks in isInvolved when it is not Nothing: of what is held and what is wanted. */
-  private wantedBy(count: number): Wanted {
-    const { positions, involved, isInvolved, blocking, context } = this;
-    if (!this.isListenedTo(count)) return Wanted.Nothing;
-    for (let at = 0; at < count; at++) isInvolved[involved[at]!] = 1;
-    let result = Wanted.Nothing;
-    for (let at = 0; at < positions.count && result !== Wanted.All; at++) {
-      const wanted = blocking.wanting(context, positions.words[at]!, isInvolved);
-      if (wanted > result) result = wanted;
+    const { context, blocking, involved } = this;
+    const count = involved.all();
+    involved.take(count);
+    involved.label(context.command, count);
+    try {
+      what();
+      if (blocking.hasReady) blocking.serve(context, involved.list, count);
+    } finally {
+      involved.release(count);
     }
-    if (result === Wanted.Nothing) isInvolved.fill(0);
-    return result;
-  }
-
-  /** Does anybody wait for a key, or watch one, in involved[0, count)? */
-  private isListenedTo(count: number): boolean {
-    const { involved } = this;
-    const { partitions } = this.keyspace;
-    for (let at = 0; at < count; at++) {
-      if (partitions[involved[at]!]!.slab.i32[Header.Listeners] !== 0) return true;
-    }
-    return false;
-  }
-
-  /** Lists the partitions that are marked in isInvolved, and takes the marks back. */
-  private listInvolved(): number {
-    const { involved, isInvolved } = this;
-    let count = 0;
-    for (let index = 0; index < isInvolved.length; index++) {
-      if (isInvolved[index] === 0) continue;
-      isInvolved[index] = 0;
-      involved[count++] = index;
-    }
-    return count;
+    if (blocking.hasLeft) this.serveLeft();
   }
 
   /** Serves with all locks who could not be served with those of the command. */
   private serveLeft(): void {
-    const { blocking, context } = this;
-    const count = this.involveAll();
-    takeLocks(this.places, this.involved, count, this.self);
+    const { blocking, context, involved } = this;
+    const count = involved.all();
+    involved.take(count);
     blocking.takeLeft();
-    blocking.serve(context, this.involved, count);
-    releaseLocks(this.places, this.involved, count);
+    blocking.serve(context, involved.list, count);
+    involved.release(count);
   }
 
   // ---- EXEC -----------------------------------------------------------------------------------
@@ -442,11 +484,18 @@ export class Runner {
    * EXEC has seen that nothing speaks against it that can be seen without the locks.
    */
   private execute(): void {
-    const { context, blocking, transactions } = this;
+    const { context, blocking, transactions, involved } = this;
     const { session, reply, command } = context;
     const queue = session.queue!;
-    const count = this.takeLocksOfQueue(queue, session);
-    if (queue.isSlow) this.label(command, count);
+    let count: number;
+    try {
+      count = involved.claimForQueue(queue, session, this.queued);
+    } catch (thrown) {
+      involved.giveUp();
+      transactions.end(session);
+      throw thrown instanceof Refusal ? discardedBy(thrown) : thrown;
+    }
+    if (queue.isSlow) involved.label(command, count);
     const isBroken = transactions.isBroken(session);
     transactions.unwatchHeld(session);
     if (isBroken) reply.nilArray();
@@ -454,67 +503,19 @@ export class Runner {
     if (blocking.hasReady) {
       // The transaction had one time; what has expired since is nothing for those who wait.
       this.tell(this.clock.monotonicMs());
-      blocking.serve(context, this.involved, count);
+      blocking.serve(context, involved.list, count);
     }
-    releaseLocks(this.places, this.involved, count);
+    involved.release(count);
     transactions.end(session);
     if (blocking.hasLeft) this.serveLeft();
   }
 
-  /** The locks of all keys that are queued or watched, as takeLocksFor takes those of a command. */
-  private takeLocksOfQueue(queue: Queue, session: Session): number {
-    const { places, involved, self } = this;
-    let count = queue.isWide ? this.involveAll() : this.involveQueue(queue, session);
-    takeLocks(places, involved, count, self);
-    const isAll = count === this.allPartitions.length;
-    if (isAll || (queue.flags & Flag.Write) === 0 || !this.isListenedTo(count)) return count;
-    if (!this.isMoreWanted(queue, count)) return count;
-    // Somebody who waits needs more than these: seldom, so nobody asks how much.
-    releaseLocks(places, involved, count);
-    count = this.involveAll();
-    takeLocks(places, involved, count, self);
-    return count;
-  }
-
-  private involveQueue(queue: Queue, session: Session): number {
-    const { isInvolved, involved, transactions } = this;
-    const { watchers } = transactions;
-    let count = 0;
-    for (let at = 0; at < queue.partitionCount; at++) {
-      count = this.include(queue.partitions[at]!, count);
-    }
-    for (let place = session.watch; place !== NO_WATCH; place = watchers.nextOf(place)) {
-      count = this.include(watchers.partitionOf(place), count);
-    }
-    for (let at = 0; at < count; at++) isInvolved[involved[at]!] = 0;
-    return count;
-  }
-
-  /** Do waiters want more partitions, if the keys that are queued to be written change? */
-  private isMoreWanted(queue: Queue, count: number): boolean {
-    const { context, queued, positions, isInvolved, involved } = this;
-    const { args } = context;
-    for (let at = 0; at < count; at++) isInvolved[involved[at]!] = 1;
-    let isWanted = false;
-    context.args = queued;
-    for (let left = queue.count; left > 0; left--) {
-      const command = this.table.all[queue.read(queued)]!;
-      if (!command.isWrite || !findKeys(command, queued, positions)) continue;
-      for (let at = 0; at < positions.count; at++) {
-        const wanted = this.blocking.wanting(context, positions.words[at]!, isInvolved);
-        if (wanted !== Wanted.Nothing) isWanted = true;
-      }
-    }
-    queue.rewind();
-    context.args = args;
-    isInvolved.fill(0);
-    return isWanted;
-  }
-
-  /** Runs the queued commands; the locks of involved[0, count) are held. */
+  /** Runs the queued commands; the locks of involved.list[0, count) are held. */
   private runQueue(queue: Queue, count: number): void {
     const { context, queued, effects } = this;
     const { session, reply, command, args } = context;
+    const { attendance } = this;
+    const { commands } = attendance;
     const startMs = this.groupStartMs;
     this.isExecuting = true;
     context.executing = command;
@@ -526,6 +527,8 @@ export class Runner {
     for (let left = queue.count; left > 0; left--) this.runNext(queue, count);
     this.closeGroup(null);
     effects.endTransaction();
+    // What it has switched on in its middle counts from the next command on.
+    attendance.commands = commands;
     session.isDenyBlocking = false;
     context.args = args;
     context.command = command;
@@ -534,6 +537,7 @@ export class Runner {
     // The time of EXEC is that of its commands, and ends with the last of them.
     const endMs = this.groupStartMs;
     this.server.commandStats.called(command.id, 1, (endMs - startMs) * 1000);
+    this.server.latency.sample(LatencyEvent.Command, endMs - startMs);
     this.tell(endMs);
     // It is counted already: runFound counts it once more.
     this.groupCalls = -1;
@@ -542,7 +546,7 @@ export class Runner {
   private runNext(queue: Queue, count: number): void {
     const { context, queued } = this;
     const { reply } = context;
-    const command = this.table.all[queue.read(queued)]!;
+    const command = this.attendance.commands[queue.read(queued)]!;
     const mark = reply.at;
     if (command !== this.group) this.startGroup(command);
     context.command = command;
@@ -570,10 +574,8 @@ export class Runner {
       partition.select(session.database);
       context.partition = partition;
     } else if (command.shape !== Shape.Session) {
-      for (let at = 0; at < count; at++) {
-        partitions[this.involved[at]!]!.select(session.database);
-      }
-      context.partition = partitions[count === 0 ? 0 : this.involved[0]!]!;
+      this.involved.select(session.database, count);
+      context.partition = partitions[count === 0 ? 0 : this.involved.list[0]!]!;
     }
     try {
       command.run(context);
@@ -583,62 +585,94 @@ export class Runner {
     }
   }
 
-  /** Says which command holds the locks, for the watchdog: only slow commands are worth it. */
-  private label(command: Command, count: number): void {
-    for (let at = 0; at < count; at++) {
-      const partition = this.involved[at]!;
-      labelHold(this.places.words[partition]!, Header.Lock, command.id + 1);
+  // ---- scripts --------------------------------------------------------------------------------
+
+  /** A script begins, as the command that runs. Returns whether it does so inside of EXEC. */
+  beginScript(): boolean {
+    const isInside = this.isExecuting;
+    this.isExecuting = true;
+    if (!isInside) this.effects.beginTransaction();
+    this.scriptCommand = this.group;
+    this.scriptStartMs = this.groupStartMs;
+    this.group = null;
+    this.attendance.isInScript = true;
+    return isInside;
+  }
+
+  /** The script is over: its time is that of all that it did. */
+  endScript(isInside: boolean, args: Slices): void {
+    const hasCalled = this.groupCalls !== 0 || this.groupStartMs !== this.scriptStartMs;
+    this.closeGroup(null);
+    if (!isInside) this.effects.endTransaction();
+    this.isExecuting = isInside;
+    this.attendance.isInScript = false;
+    const endMs = this.groupStartMs;
+    this.group = this.scriptCommand;
+    this.groupCalls = 0;
+    this.groupStartMs = this.scriptStartMs;
+    if (!hasCalled) return;
+    // The clock was read just now, for its last command: that is its own end, too.
+    this.groupCalls = 1;
+    this.endGroup(args, endMs);
+    // It is counted already: runFound counts it once more.
+    this.groupCalls = -1;
+  }
+
+  /** Runs a command of the script; its keys are placed, their databases selected. */
+  runInScript(command: Command, args: Slices, reply: Reply): void {
+    const { context, effects } = this;
+    if (command !== this.group) this.startGroup(command);
+    context.command = command;
+    context.args = args;
+    context.reply = reply;
+    try {
+      command.run(context);
+      if (effects.dirty !== 0) effects.settle(context.session.database, args);
+    } catch (thrown) {
+      this.refuse(command, thrown, reply);
+    }
+    this.groupCalls++;
+    if (
+      !command.isQuick ||
+      this.groupCalls === GROUP_CALLS ||
+      reply.at > LONG_BYTES ||
+      this.slowerThanUs < 1000 ||
+      args.lengthOf(args.count - 1) > LONG_BYTES
+    ) {
+      this.closeGroup(args);
     }
   }
 
-  private involveAll(): number {
-    this.involved.set(this.allPartitions);
-    return this.allPartitions.length;
-  }
-
-  /** Places all keys and lists their partitions in ascending order. Returns how many. */
-  private involve(command: Command, args: Slices): number {
-    const { positions, involved, isInvolved } = this;
-    // Where keys cannot be found the handler refuses before it looks for any.
-    if (!findKeys(command, args, positions)) {
-      positions.count = 0;
-      return 0;
-    }
-    const { touching } = this;
-    const { database } = this.context.session;
-    let count = 0;
-    for (let at = 0; at < positions.count; at++) {
-      const word = positions.words[at]!;
-      const index = placeKey(this.keyspace, args, word);
-      if (at < TOUCH_KEYS) touching.add(index, database, args.hashes[word]!);
-      count = this.include(index, count);
-    }
-    for (let at = 0; at < count; at++) isInvolved[involved[at]!] = 0;
-    // The keys beyond the first few are touched by the parts of a large command, or not at all.
-    touching.run();
-    return positions.isEvery ? this.involveAll() : count;
-  }
-
-  /** Adds a partition to involved[0, count), and marks it. Returns how many there are now. */
-  private include(index: number, count: number): number {
-    const { involved, isInvolved } = this;
-    if (isInvolved[index] !== 0) return count;
-    isInvolved[index] = 1;
-    // Insertion keeps the list sorted: it is short, or soon complete.
-    let to = count;
-    while (to > 0 && involved[to - 1]! > index) {
-      involved[to] = involved[to - 1]!;
-      to--;
-    }
-    involved[to] = index;
-    return count + 1;
+  /**
+   * In the middle of a script: runs commands of other sessions, none of which touches a key
+   * (net/busy.ts), and leaves everything as it was.
+   */
+  keepWhile(others: () => void): void {
+    const { context, group, groupCalls, groupStartMs } = this;
+    const { session, command, args, reply, partition } = context;
+    this.group = null;
+    this.groupCalls = 0;
+    // What they take is no part of the script's time, and the script's none of theirs.
+    this.groupStartMs = this.clock.monotonicMs();
+    others();
+    this.closeGroup(null);
+    this.group = group;
+    this.groupCalls = groupCalls;
+    this.groupStartMs = groupStartMs;
+    context.session = session;
+    context.command = command;
+    context.args = args;
+    context.reply = reply;
+    context.partition = partition;
   }
 
   /** A handler's visit. Inside EXEC the lock is held already. */
   private visitFor(index: number, database: number, visitor: Visitor): void {
     assert(this.context.command.visits, 'a command that visits partitions says so');
     if (!this.isExecuting) {
-      this.visit(index, database, visitor);
+      const { reply } = this.context;
+      // What has begun to answer goes on to its end.
+      this.visit(index, database, visitor, reply.at === reply.commandAt ? claimLock : takeLock);
       return;
     }
     const partition = this.keyspace.partitions[index]!;
@@ -646,10 +680,10 @@ export class Runner {
     visitor(partition);
   }
 
-  private visit(index: number, database: number, visitor: Visitor): void {
+  private visit(index: number, database: number, visitor: Visitor, take = takeLock): void {
     const partition = this.keyspace.partitions[index]!;
     const words = partition.slab.i32;
-    takeLock(words, Header.Lock, this.self);
+    take(words, Header.Lock, this.self);
     partition.select(database);
     try {
       visitor(partition);
@@ -697,17 +731,47 @@ export class Runner {
     this.giveBack();
     const { group, groupCalls } = this;
     if (group === null || groupCalls === 0) return;
-    const now = this.clock.monotonicMs();
+    this.endGroup(args, this.clock.monotonicMs());
+  }
+
+  /** The group of commands, of which there is one, ended `now`. */
+  private endGroup(args: Slices | null, now: number): void {
+    const { groupCalls } = this;
+    const group = this.group!;
     const microseconds = (now - this.groupStartMs) * 1000;
     this.server.commandStats.called(group.id, groupCalls, microseconds);
-    if (microseconds >= this.slowerThanUs && (group.flags & Flag.SkipSlowlog) === 0) {
-      this.server.slowlog.record(this.context.session, group, args, groupCalls, microseconds);
+    if (microseconds >= this.slowerThanUs) {
+      this.noteSlow(this.context.session, group, args, groupCalls, microseconds);
     }
     this.groupStartMs = now;
     this.groupCalls = 0;
     this.group = null;
     // A transaction has one time for all its commands.
     if (!this.isExecuting) this.tell(now);
+  }
+
+  /** The command of a session in `slot`, of any thread, that has waited was run for it. */
+  private served(command: Command, args: Slices, slot: number, ms: number): void {
+    const { server } = this;
+    server.commandStats.called(command.id, 1, ms * 1000);
+    if (ms * 1000 < this.slowerThanUs) return;
+    const session = server.clients.view(slot);
+    if (session !== null) this.noteSlow(session, command, args, 1, ms * 1000);
+  }
+
+  private noteSlow(
+    session: SlowlogSession,
+    group: Command,
+    args: Slices | null,
+    calls: number,
+    us: number,
+  ): void {
+    const { slowlog, latency } = this.server;
+    if (us >= this.slowlogUs && (group.flags & Flag.SkipSlowlog) === 0) {
+      slowlog.record(session, group, args, calls, us);
+    }
+    const event = group.isFast ? LatencyEvent.FastCommand : LatencyEvent.Command;
+    latency.sample(event, us / 1000);
   }
 
   /** CLIENT REPLY: drops what the command wrote, now or when its wait was over. */
@@ -732,27 +796,4 @@ function discardedBy({ line, code }: Refusal): Refusal {
 function isLong(args: Slices): boolean {
   const last = args.count - 1;
   return args.startOf(last) + args.lengthOf(last) - args.startOf(0) > LONG_BYTES;
-}
-
-function unknownCommand(args: Slices): Refusal {
-  // Redis quotes the arguments it has got, up to 128 bytes of them.
-  let quoted = '';
-  for (let index = 1; index < args.count && quoted.length < UNKNOWN_ARGS_BYTES; index++) {
-    quoted += `'${textBeforeZero(args, index, UNKNOWN_ARGS_BYTES - quoted.length)}' `;
-  }
-  const name = textBeforeZero(args, 0, UNKNOWN_ARGS_BYTES);
-  return new Refusal(`ERR unknown command '${name}', with args beginning with: ${quoted}`);
-}
-
-function unknownSubcommand(command: Command, args: Slices): Refusal {
-  const name = textBeforeZero(args, 1, UNKNOWN_ARGS_BYTES);
-  const container = command.spec.name.toUpperCase();
-  return new Refusal(`ERR unknown subcommand '${name}'. Try ${container} HELP.`);
-}
-
-/** A word as Redis quotes it, which prints it as a C string: a zero byte ends it. */
-function textBeforeZero(args: Slices, index: number, bytesMax: number): string {
-  const text = args.text(index).slice(0, bytesMax);
-  const zeroAt = text.indexOf('\0');
-  return zeroAt === -1 ? text : text.slice(0, zeroAt);
 }

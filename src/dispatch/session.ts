@@ -3,7 +3,8 @@
 // shared client directory (stats/clients.ts).
 
 import { NO_WATCH, type WatchPlace } from '../keyspace/watchers.js';
-import type { Subscriber, Subscriptions } from '../pubsub/local.js';
+import type { Subscriptions } from '../pubsub/local.js';
+import type { Tracked, TrackedSession } from '../pubsub/tracked.js';
 import type { Reply } from '../resp/write.js';
 import { ClientFlag } from '../stats/clients.js';
 import type { Queue } from './queue.js';
@@ -47,6 +48,8 @@ export interface Wait {
   readonly abandon?: () => void;
   /** What others know it by: see dispatch/blocking.ts. */
   readonly place?: number;
+  /** Looks, from a time on, whether it can be answered before its deadline; says when to next. */
+  readonly look?: { atMs: number; readonly again: () => number };
 }
 
 /** The session's connection, as far as commands may act on it. */
@@ -55,7 +58,7 @@ export interface SessionEdge {
   wake(session: Session): void;
 }
 
-export class Session implements Subscriber {
+export class Session implements TrackedSession {
   readonly id: number;
   readonly edge: SessionEdge;
   /** Slot in the shared client directory. */
@@ -90,6 +93,14 @@ export class Session implements Subscriber {
   wait: Wait | null = null;
   /** Channels and patterns it has subscribed to; null when to none. */
   subscriptions: Subscriptions | null = null;
+  /** What CLIENT TRACKING has switched on; null when it is off. */
+  tracked: Tracked | null = null;
+  /** It has said MONITOR. */
+  isMonitor = false;
+  /** ClientFlag bits that change seldom: kept here, so that no turn asks for them. */
+  shownFlags: number;
+  /** After each of its commands there may be a message for it (gates.ts: updateToldness). */
+  isTold = false;
   /** Where messages for it go: its connection, known to the edge alone. */
   outlet: unknown = null;
 
@@ -109,11 +120,12 @@ export class Session implements Subscriber {
     this.localAddress = fields.localAddress;
     this.fd = fields.fd;
     this.createdMs = fields.createdMs;
+    this.shownFlags = isSocketPath(fields.address) ? ClientFlag.UnixSocket : 0;
   }
 
   /** What the client directory shows of its state, as ClientFlag bits. */
   get clientFlags(): number {
-    let flags = isSocketPath(this.address) ? ClientFlag.UnixSocket : 0;
+    let flags = this.shownFlags;
     if (this.subscriptions !== null) flags |= ClientFlag.PubSub;
     if (this.wait !== null) flags |= ClientFlag.Blocked;
     if (this.queue !== null) flags |= ClientFlag.Multi;
@@ -125,11 +137,27 @@ export class Session implements Subscriber {
     return flags;
   }
 
+  /** CLIENT TRACKING has changed something. */
+  trackedChanged(): void {
+    this.shownFlags &= ~TRACKING_FLAGS;
+    if (this.tracked !== null) this.shownFlags |= trackingFlags(this.tracked);
+  }
+
   /** Does it come from this machine? Some commands are for such sessions alone. */
   get isLocal(): boolean {
     const { address } = this;
     return isSocketPath(address) || address.startsWith('127.') || address.startsWith('[::1]');
   }
+}
+
+const TRACKING_FLAGS =
+  ClientFlag.Tracking | ClientFlag.TrackingBroken | ClientFlag.TrackingBroadcast;
+
+function trackingFlags(tracked: Tracked): number {
+  let flags: number = ClientFlag.Tracking;
+  if (tracked.isBroken) flags |= ClientFlag.TrackingBroken;
+  if (tracked.isBroadcast) flags |= ClientFlag.TrackingBroadcast;
+  return flags;
 }
 
 /** Addresses of unix sockets are their path and `:0`. */

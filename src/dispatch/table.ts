@@ -85,9 +85,10 @@ export class CommandTable {
 
   /** By full name, `get` or `config|get`, in any case. */
   named(fullName: string): Command | null {
-    const [name, sub] = fullName.toLowerCase().split('|', 2);
+    const [name, sub, more] = fullName.toLowerCase().split('|', 3);
     const command = this.byName.get(name!) ?? null;
-    if (command === null || sub === undefined) return command;
+    if (command === null || more !== undefined) return null;
+    if (sub === undefined) return command;
     return command.subcommands.find((each) => each.spec.name === sub) ?? null;
   }
 

@@ -4,10 +4,13 @@
 // the partition's lock.
 //
 //   detached database, one block, linked from the slab's header
-//   ┌──────┬──────────────────────────────┬─────────────────────┬───────┐
-//   │ next │ table: directory depth count │ expiry: wheel count │ place │
-//   └──────┴──────────────────────────────┴─────────────────────┴───────┘
-//                                                                where freeing goes on
+//   ┌──────┬──────────────────────────────────┬───────┐
+//   │ next │ the database's root, 16 words,   │ place │
+//   │      │ see root.ts                      │       │
+//   └──────┴──────────────────────────────────┴───────┘
+//                                              where freeing goes on
+//
+// A database that a snapshot has yet to walk through stands in a list of its own until it has.
 //
 //   detached value: the block of the entry that had it, or a block of its own when the entry lives
 //   on with another value; linked from the slab's header
@@ -17,7 +20,7 @@
 //   └──────┴──────────┴────────┴──────┴──────┘
 
 import { allocate, type BlockRef, release } from '../slab/alloc.js';
-import { Header, NONE, type Slab } from '../slab/slab.js';
+import { DATABASE_WORDS, Header, NONE, type Slab } from '../slab/slab.js';
 import { freeSegmentStep, TableRoot } from '../structs/table.js';
 import {
   Encoding,
@@ -28,14 +31,14 @@ import {
   type Type,
   typeOf,
 } from './entry.js';
-import { ExpiryRoot, freeExpiryStep } from './expire.js';
+import { freeExpiryStep } from './expire.js';
+import { Root } from './root.js';
 import { freeStructure, isStructured, kindOf, lengthOf, rootOf } from './values.js';
 
 const enum Detached {
   Next = 0,
-  Table = Next + 1,
-  Expiry = Table + TableRoot.Words,
-  Place = Expiry + ExpiryRoot.Words,
+  Root = Next + 1,
+  Place = Root + DATABASE_WORDS,
   Words = Place + 1,
 }
 const enum DetachedValue {
@@ -102,25 +105,41 @@ function linkValue(slab: Slab, block: number, type: Type, encoding: Encoding, ro
   i32[Header.LazyPending] = i32[Header.LazyPending]! + 1;
 }
 
-/** Hangs a database's root into the list of the header; false when there is no memory for that. */
-export function detachDatabase(slab: Slab, tableRoot: number, expiryRoot: number): boolean {
+/**
+ * Takes all that the database with the root at `rootAt` holds out of it, to be freed later; false
+ * when there is no memory for that. What a snapshot has yet to walk through is left to it first.
+ */
+export function detachDatabase(slab: Slab, rootAt: number): boolean {
   const { i32 } = slab;
   const node = allocate(slab, DETACHED_BYTES);
   if (node === NONE) return false;
   const at = node << 1;
-  i32[Header.LazyPending] = i32[Header.LazyPending]! + i32[tableRoot + TableRoot.Count]!;
-  i32[at + Detached.Next] = i32[Header.Detached]!;
-  for (let word = 0; word < TableRoot.Words; word++) {
-    i32[at + Detached.Table + word] = i32[tableRoot + word]!;
-    i32[tableRoot + word] = 0;
-  }
-  for (let word = 0; word < ExpiryRoot.Words; word++) {
-    i32[at + Detached.Expiry + word] = i32[expiryRoot + word]!;
-    i32[expiryRoot + word] = 0;
+  const list = i32[rootAt + Root.Cut] === 0 ? Header.Detached : Header.LeftRoots;
+  i32[Header.LazyPending] = i32[Header.LazyPending]! + i32[rootAt + Root.Table + TableRoot.Count]!;
+  i32[at + Detached.Next] = i32[list]!;
+  for (let word = 0; word < Root.Words; word++) {
+    i32[at + Detached.Root + word] = i32[rootAt + word]!;
+    i32[rootAt + word] = 0;
   }
   i32[at + Detached.Place] = 0;
-  i32[Header.Detached] = node;
+  i32[list] = node;
   return true;
+}
+
+/** Word index of the root of a database that was left to the snapshot; 0 when there is none. */
+export function leftRootAt(slab: Slab): number {
+  const node = slab.i32[Header.LeftRoots]!;
+  return node === NONE ? 0 : (node << 1) + Detached.Root;
+}
+
+/** The snapshot has walked through the database that leftRootAt tells: it may be freed now. */
+export function releaseLeftRoot(slab: Slab): void {
+  const { i32 } = slab;
+  const node = i32[Header.LeftRoots]!;
+  const at = node << 1;
+  i32[Header.LeftRoots] = i32[at + Detached.Next]!;
+  i32[at + Detached.Next] = i32[Header.Detached]!;
+  i32[Header.Detached] = node;
 }
 
 /** Forgets what is detached: the slab is about to be reset, which frees all of it. */
@@ -146,12 +165,17 @@ export function freeDetachedStep(slab: Slab, budget: number): boolean {
     if (budget <= 0) return false;
     const node = i32[Header.Detached]!;
     const at = node << 1;
-    const before = i32[at + Detached.Table + TableRoot.Count]!;
-    if (!freeExpiryStep(slab, at + Detached.Expiry, budget)) return false;
+    const before = i32[at + Detached.Root + Root.Table + TableRoot.Count]!;
+    if (!freeExpiryStep(slab, at + Detached.Root + Root.Expiry, budget)) return false;
     pending = 0;
     const place = i32[at + Detached.Place]!;
-    i32[at + Detached.Place] = freeSegmentStep(slab, at + Detached.Table, place, freeEntry);
-    const left = before - i32[at + Detached.Table + TableRoot.Count]!;
+    i32[at + Detached.Place] = freeSegmentStep(
+      slab,
+      at + Detached.Root + Root.Table,
+      place,
+      freeEntry,
+    );
+    const left = before - i32[at + Detached.Root + Root.Table + TableRoot.Count]!;
     countFreed(slab, left - pending);
     budget -= left + SEGMENT_COST;
     if (i32[at + Detached.Place] === 0) {

@@ -10,28 +10,37 @@ import { type EntryRef, keyBytesOf, keyStartOf } from './entry.js';
 import { freeExpiryStep } from './expire.js';
 import type { Partition } from './partition.js';
 import { eachEntry } from './scan.js';
+import { isWalked, saveAllFirst } from './snapshot.js';
 import { forgetStructures } from './values.js';
 
 /** Removes all keys of all databases. */
 export function flushPartition(partition: Partition): void {
   const { databaseCount } = partition.keyspace;
   for (let database = 0; database < databaseCount; database++) tellListeners(partition, database);
-  reset(partition);
+  if (!isWalked(partition.slab)) {
+    reset(partition);
+    return;
+  }
+  for (let database = 0; database < databaseCount; database++) empty(partition, database, true);
 }
 
 /** Removes all keys of one database; detached, its memory comes back in later steps. */
 export function flushDatabase(partition: Partition, database: number, isDetached: boolean): void {
-  const { slab } = partition;
   tellListeners(partition, database);
-  if (isAlone(partition, database)) {
-    reset(partition);
-    return;
-  }
+  if (!isWalked(partition.slab) && isAlone(partition, database)) reset(partition);
+  else empty(partition, database, isDetached);
+}
+
+function empty(partition: Partition, database: number, isDetached: boolean): void {
+  const { slab } = partition;
   partition.select(database);
   if (slab.i32[partition.tableRoot + TableRoot.Directory] === NONE) return;
+  // What a snapshot has yet to walk through is left to it, whoever else wants it freed at once.
+  const isLeft = partition.databaseAtCut !== -1;
   // A slab too full for the little block that holds the root is freed at once instead.
-  const isKept = isDetached && detachDatabase(slab, partition.tableRoot, partition.expiryRoot);
-  if (!isKept) freeSelected(partition);
+  if ((isDetached || isLeft) && detachDatabase(slab, partition.rootAt)) return;
+  if (isLeft) saveAllFirst(partition);
+  freeSelected(partition);
   slab.i32[partition.shrinkMark] = 0;
 }
 

@@ -82,6 +82,11 @@ export class Keyspace {
    * False while base load, replay or a replica's link applies: nothing expires by the clock then.
    */
   expiresByClock = true;
+  /**
+   * True while clients are paused: a key whose time has come is gone for whoever looks, but stays
+   * where it is. Nobody may write then.
+   */
+  keepsExpired = false;
   /** Does somebody want to hear of every new key, of every miss? */
   announcesNew = false;
   announcesMisses = false;

@@ -2,11 +2,11 @@
 // an entry. All of them run under the partition's lock, in the database that was selected last.
 // Lazy expiry, WRONGTYPE and the snapshot's save-first check are decided here and nowhere else.
 //
-//   database root, 16 words of the slab's header
-//   ┌──────────────────────────────┬─────────────────────┬─────────────┬─────────┐
-//   │ table: directory depth count │ expiry: wheel count │ shrink mark │ unused  │
-//   └──────────────────────────────┴─────────────────────┴─────────────┴─────────┘
-//                                                          see upkeep.ts
+//   database root, 16 words of the slab's header (root.ts)
+//   ┌──────────────────────────────┬─────────────────────┬─────────────┬─────────────┬────────┐
+//   │ table: directory depth count │ expiry: wheel count │ shrink mark │ cut, walked │ unused │
+//   └──────────────────────────────┴─────────────────────┴─────────────┴─────────────┴────────┘
+//                                                          see upkeep.ts  snapshot.ts
 
 import { copyBytes } from '../base/bytes.js';
 import { hashBytes } from '../base/hash.js';
@@ -17,6 +17,7 @@ import { counterOf, DATABASE_WORDS, Header, NONE, type Slab } from '../slab/slab
 import {
   bucketAt,
   epochOf,
+  expectEntries,
   findInBucket,
   freeTable,
   insert,
@@ -76,15 +77,15 @@ import {
   removeExpiry,
 } from './expire.js';
 import { type Keyspace, Lookup } from './keyspace.js';
+import { Root } from './root.js';
 
 /** Entries or elements to free between two looks at whether there is room now. */
 const DETACHED_PER_STEP = 1000;
-
-const enum Root {
-  Table = 0,
-  Expiry = TableRoot.Words,
-  ShrinkMark = Expiry + ExpiryRoot.Words,
-}
+/**
+ * A segment of 2 KiB for 140 keys, where they just do not fit into half as many; and its share of a
+ * page and of the directory.
+ */
+const TABLE_BYTES_PER_KEY = 20;
 
 export class Partition {
   readonly keyspace: Keyspace;
@@ -264,6 +265,7 @@ export class Partition {
   /** Removes an entry because its time has come, and says so. */
   expire(entry: EntryRef): void {
     const { slab, keyspace } = this;
+    if (keyspace.keepsExpired) return;
     const start = keyStartOf(slab, entry);
     const length = keyBytesOf(slab, entry);
     const hash = hashBytes(slab.u8, start, length);
@@ -275,6 +277,17 @@ export class Partition {
     }
     this.saveFirst(hash);
     this.unlink(entry, hash, keyspace.freesLater.onExpiry);
+  }
+
+  /**
+   * About `count` keys are going to come to the selected database, which is empty: its table is
+   * made for them at once, instead of growing with each. Does nothing where there is no room.
+   */
+  expect(count: number): void {
+    const { slab } = this;
+    if (slab.i32[this.tableRoot + TableRoot.Directory] !== NONE) return;
+    if (!reserve(slab, count * TABLE_BYTES_PER_KEY)) return;
+    expectEntries(slab, this.tableRoot, count, slab.i32[Header.Epoch]!);
   }
 
   /** Refuses with -OOM unless a change that allocates a block of `bytes` can go through. */
@@ -563,6 +576,14 @@ export class Partition {
   volatileCountOf(database: number): number {
     const at = Header.Databases + database * DATABASE_WORDS + Root.Expiry + ExpiryRoot.Count;
     return counterOf(this.slab, at);
+  }
+
+  /**
+   * The number that the selected database had at the cut of the snapshot that has yet to walk
+   * through it; -1 for none.
+   */
+  get databaseAtCut(): number {
+    return this.slab.i32[this.rootAt + Root.Cut]! - 1;
   }
 
   /** Word index of the selected database's table root and expiry root. */

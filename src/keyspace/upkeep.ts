@@ -52,7 +52,7 @@ export function upkeepStep(partition: Partition, step: UpkeepStep): boolean {
  */
 export function expireStep(partition: Partition, nowMs: number, budget: number): boolean {
   const { slab, keyspace } = partition;
-  if (!keyspace.expiresByClock) return true;
+  if (!keyspace.expiresByClock || keyspace.keepsExpired) return true;
   expiring = partition;
   for (let database = 0; database < keyspace.databaseCount; database++) {
     if (partition.volatileCountOf(database) === 0) continue;

@@ -99,6 +99,8 @@ const enum State {
 const enum WaiterFlag {
   /** Woken also when the key goes, or becomes another type's. */
   Keyless = 1,
+  /** Its session wants to hear of changes of the keys that it reads (CLIENT TRACKING). */
+  Tracked = 2,
 }
 
 const enum Line {
@@ -162,6 +164,7 @@ export interface WaiterOrder {
   /** A key of this type wakes it. */
   readonly type: Type;
   readonly isKeyless: boolean;
+  readonly isTracked?: boolean;
   /** Argument that holds the key which the command writes to; 0 for none. */
   readonly target: number;
   /** Arguments with other bytes than the command came with; null for none. */
@@ -215,7 +218,11 @@ export class Waiters {
     return (stand - this.read(stand, Stand.Offset)) as WaiterPlace;
   }
 
-  private standOf(waiter: WaiterPlace, index: number): StandPlace {
+  standCountOf(waiter: WaiterPlace): number {
+    return this.read(waiter, Waiter.StandCount);
+  }
+
+  standOf(waiter: WaiterPlace, index: number): StandPlace {
     return (waiter + ((Waiter.Words + index * Stand.Words) >> 1)) as StandPlace;
   }
 
@@ -249,6 +256,10 @@ export class Waiters {
 
   isKeyless(waiter: WaiterPlace): boolean {
     return (this.read(waiter, Waiter.Flags) & WaiterFlag.Keyless) !== 0;
+  }
+
+  isTracked(waiter: WaiterPlace): boolean {
+    return (this.read(waiter, Waiter.Flags) & WaiterFlag.Tracked) !== 0;
   }
 
   /** The partition of the key it writes to; -1 for none. */
@@ -308,7 +319,8 @@ export class Waiters {
     i32[at + Waiter.Database] = order.database;
     i32[at + Waiter.Command] = order.commandId;
     i32[at + Waiter.Type] = order.type;
-    i32[at + Waiter.Flags] = order.isKeyless ? WaiterFlag.Keyless : 0;
+    i32[at + Waiter.Flags] =
+      (order.isKeyless ? WaiterFlag.Keyless : 0) | (order.isTracked ? WaiterFlag.Tracked : 0);
     i32[at + Waiter.Target] = order.target;
     i32[at + Waiter.TargetPartition] = order.target === 0 ? 0 : args.partitions[order.target]!;
     i32[at + Waiter.StandCount] = keyCount;

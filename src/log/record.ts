@@ -37,6 +37,9 @@ const LENGTH_AT = 0;
 const NUMBER_AT = 4;
 const DATABASE_AT = 12;
 const BODY_AT = 16;
+/** A record's bytes before its commands. */
+export const RECORD_HEAD_BYTES: number = BODY_AT;
+const TWO_32 = 2 ** 32;
 
 /** From here on V8's own copy is faster, although it needs two views. */
 const WORD_COPY_MAX = 160;
@@ -74,15 +77,21 @@ export class RecordWriter {
     length: number,
   ): void {
     const { view } = this;
-    view.setInt32(at + LENGTH_AT, length, true);
-    view.setInt32(at + NUMBER_AT, low, true);
-    view.setInt32(at + NUMBER_AT + 4, high, true);
-    view.setInt32(at + DATABASE_AT, database, true);
+    this.recordHead(at, low, high, database, length);
     const bodyAt = at + BODY_AT;
     if (length > WORD_COPY_MAX) this.u8.set(body.subarray(start, start + length), bodyAt);
     else this.copy(body, start, bodyAt, length);
     // The padding: the end of the last word may hold bytes of an earlier turn.
     for (let to = bodyAt + length; (to & 3) !== 0; to++) view.setUint8(to, 0);
+  }
+
+  /** Writes what comes before a body of `length` bytes. */
+  recordHead(at: number, low: number, high: number, database: number, length: number): void {
+    const { view } = this;
+    view.setInt32(at + LENGTH_AT, length, true);
+    view.setInt32(at + NUMBER_AT, low, true);
+    view.setInt32(at + NUMBER_AT + 4, high, true);
+    view.setInt32(at + DATABASE_AT, database, true);
   }
 
   private copy(body: Uint8Array, start: number, bodyAt: number, length: number): void {
@@ -104,10 +113,38 @@ export class RecordWriter {
   /** Closes the frame of the records in [at + FRAME_HEAD_BYTES, end). */
   frame(at: number, end: number): void {
     const bytes = end - at - FRAME_HEAD_BYTES;
-    this.view.setInt32(at + FRAME_LENGTH_AT, bytes, true);
-    const checksum = crc32(this.u8, at + FRAME_HEAD_BYTES, bytes);
+    this.frameHead(at, bytes, crc32(this.u8, at + FRAME_HEAD_BYTES, bytes));
+  }
+
+  /** Writes the head of a frame of `bytes` whose checksum is known. */
+  frameHead(at: number, bytes: number, checksum: number): void {
+    this.view.setUint32(at + FRAME_LENGTH_AT, bytes, true);
     this.view.setUint32(at + FRAME_CHECKSUM_AT, checksum, true);
   }
+}
+
+/** Where the records of a frame that begins at `at` end, as its head says it. */
+export function frameEndAt(view: DataView, at: number): number {
+  return at + FRAME_HEAD_BYTES + view.getUint32(at + FRAME_LENGTH_AT, true);
+}
+
+/** The checksum that the head of the frame at `at` gives its records. */
+export function frameChecksumAt(view: DataView, at: number): number {
+  return view.getUint32(at + FRAME_CHECKSUM_AT, true);
+}
+
+/** Bytes of the commands in the record at `at`. */
+export function bodyBytesAt(view: DataView, at: number): number {
+  return view.getUint32(at + LENGTH_AT, true);
+}
+
+export function recordNumberAt(view: DataView, at: number): number {
+  const low = view.getUint32(at + NUMBER_AT, true);
+  return view.getUint32(at + NUMBER_AT + 4, true) * TWO_32 + low;
+}
+
+export function recordDatabaseAt(view: DataView, at: number): number {
+  return view.getUint32(at + DATABASE_AT, true);
 }
 
 export interface ReadRecord {

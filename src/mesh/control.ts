@@ -7,7 +7,8 @@
 // seen by every command that arrives after the reply to the command that made it: the reply leaves
 // after the store.
 //
-//   words │ Control … │ connections per thread │ doubles: pause ends │ configuration text │
+//   words │ Control … │ connections per thread │ scripts per thread │ doubles: pause ends │
+//         │ configuration text │
 
 import { assert } from '../base/assert.js';
 
@@ -16,19 +17,43 @@ const enum Control {
   ConfigLock = 1,
   ConfigVersion = 2,
   ConfigBytes = 3,
+  Gates = 4,
   PauseMode = 5,
   ActiveExpire = 6,
   Serving = 7,
   Stopped = 8,
+  ScriptsFree = 9,
   Connections = 16,
 }
 
 const THREADS_MAX = 4096;
-const DOUBLES_AT = (Control.Connections + THREADS_MAX) * 4;
+const SCRIPTS_AT = Control.Connections + THREADS_MAX;
+const DOUBLES_AT = (SCRIPTS_AT + THREADS_MAX) * 4;
 const PAUSE_UNTIL = 0;
 const CONFIG_TEXT_AT = DOUBLES_AT + 64;
 /** Far more than all parameters with the longest values take. */
 const CONFIG_TEXT_BYTES = 4 * 1024 * 1024;
+
+/** A script that keeps the server busy, in the word of its thread: 0 while there is none. */
+const enum Script {
+  IsBusy = 1,
+  /** It is a function, of FCALL. */
+  IsFunction = 2,
+  /** It has written: nobody may end it. */
+  HasWritten = 4,
+  IsKilled = 8,
+}
+
+/** In the word of the gates: how many threads have a busy script, from this bit on. */
+const BUSY_ONE = 1 << 20;
+
+/** What became of the wish to end busy scripts. */
+export const enum KillOutcome {
+  Killed = 0,
+  NothingRuns = 1,
+  HasWritten = 2,
+  OtherKind = 3,
+}
 
 /** What CLIENT PAUSE stops. */
 export const enum PauseMode {
@@ -47,7 +72,7 @@ export class ControlBlock {
   private readonly bytes: Uint8Array;
 
   constructor(buffer: SharedArrayBuffer) {
-    this.words = new Int32Array(buffer, 0, Control.Connections + THREADS_MAX);
+    this.words = new Int32Array(buffer, 0, SCRIPTS_AT + THREADS_MAX);
     this.doubles = new Float64Array(buffer, DOUBLES_AT, 8);
     this.bytes = new Uint8Array(buffer, CONFIG_TEXT_AT, CONFIG_TEXT_BYTES);
   }
@@ -87,6 +112,95 @@ export class ControlBlock {
 
   setActiveExpire(isOn: boolean): void {
     Atomics.store(this.words, Control.ActiveExpire, isOn ? 0 : 1);
+  }
+
+  // ---- gates ----------------------------------------------------------------------------------
+
+  /** Bits of the gates that are up for everybody (dispatch/gates.ts). */
+  get gates(): number {
+    return Atomics.load(this.words, Control.Gates);
+  }
+
+  raiseGate(bit: number): void {
+    Atomics.or(this.words, Control.Gates, bit);
+  }
+
+  lowerGate(bit: number): void {
+    Atomics.and(this.words, Control.Gates, ~bit);
+  }
+
+  /** May scripts call commands that are not for them? */
+  get areScriptsFree(): boolean {
+    return Atomics.load(this.words, Control.ScriptsFree) !== 0;
+  }
+
+  setScriptsFree(isFree: boolean): void {
+    Atomics.store(this.words, Control.ScriptsFree, isFree ? 1 : 0);
+  }
+
+  // ---- busy scripts ---------------------------------------------------------------------------
+
+  /** The script of `thread` takes long: from now on all commands are looked at. */
+  scriptIsBusy(thread: number, isEval: boolean, hasWritten: boolean): void {
+    const kind = isEval ? 0 : Script.IsFunction;
+    const state = Script.IsBusy | kind | (hasWritten ? Script.HasWritten : 0);
+    Atomics.store(this.words, SCRIPTS_AT + thread, state);
+    Atomics.add(this.words, Control.Gates, BUSY_ONE);
+  }
+
+  /** It is about to write: false if it has been ended before. */
+  scriptMayWrite(thread: number): boolean {
+    // Or and And are one step each: either the kill sees the write, or the write the kill.
+    const before = Atomics.or(this.words, SCRIPTS_AT + thread, Script.HasWritten);
+    return (before & Script.IsKilled) === 0;
+  }
+
+  scriptEnded(thread: number): void {
+    Atomics.store(this.words, SCRIPTS_AT + thread, 0);
+    Atomics.sub(this.words, Control.Gates, BUSY_ONE);
+  }
+
+  get isAnyScriptBusy(): boolean {
+    return this.gates >= BUSY_ONE;
+  }
+
+  isScriptKilled(thread: number): boolean {
+    return (Atomics.load(this.words, SCRIPTS_AT + thread) & Script.IsKilled) !== 0;
+  }
+
+  /** Is what keeps the server busy a script of EVAL? Of several, one of EVAL counts. */
+  isEvalBusy(threadCount: number): boolean {
+    for (let thread = 0; thread < threadCount; thread++) {
+      const state = Atomics.load(this.words, SCRIPTS_AT + thread);
+      if (state !== 0 && (state & Script.IsFunction) === 0) return true;
+    }
+    return false;
+  }
+
+  /** Ends all busy scripts of EVAL, or all busy functions, that have not written. */
+  killScripts(threadCount: number, isEval: boolean): KillOutcome {
+    let outcome = KillOutcome.NothingRuns;
+    for (let thread = 0; thread < threadCount; thread++) {
+      const one = this.killScript(thread, isEval);
+      if (one === KillOutcome.Killed || outcome === KillOutcome.NothingRuns) outcome = one;
+      if (one === KillOutcome.HasWritten && outcome === KillOutcome.OtherKind) outcome = one;
+    }
+    return outcome;
+  }
+
+  private killScript(thread: number, isEval: boolean): KillOutcome {
+    for (;;) {
+      const state = Atomics.load(this.words, SCRIPTS_AT + thread);
+      if (state === 0) return KillOutcome.NothingRuns;
+      if ((state & Script.HasWritten) !== 0) return KillOutcome.HasWritten;
+      if (isEval === ((state & Script.IsFunction) !== 0)) return KillOutcome.OtherKind;
+      // It may end or begin to write at any moment: then what was read does not hold any more.
+      const killed = state | Script.IsKilled;
+      const at = SCRIPTS_AT + thread;
+      if (Atomics.compareExchange(this.words, at, state, killed) === state) {
+        return KillOutcome.Killed;
+      }
+    }
   }
 
   // ---- connections ----------------------------------------------------------------------------

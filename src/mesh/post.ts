@@ -44,6 +44,11 @@ export const enum MessageKind {
   MonitorLine = 12,
   /** A keyspace notification for sessions of the target. */
   Notice = 13,
+  /** SAVE and SHUTDOWN ask main; its answer. */
+  Save = 24,
+  Answer = 25,
+  /** Main asks a worker to say when it is between two turns; the worker says it. */
+  Turn = 26,
   /** The first kind that is free for the floors above. */
   Custom = 32,
   /** Kinds are below this. */

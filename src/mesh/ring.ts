@@ -156,6 +156,13 @@ export class RingWriter {
     return this.capacity - ((this.tail - this.headSeen) | 0) >= bytes;
   }
 
+  /** How much of the ring is free, of what pushers may use. */
+  get freeBytes(): number {
+    // Acquire, as above.
+    this.headSeen = Atomics.load(this.i32, this.headIndex);
+    return this.capacity - ((this.tail - this.headSeen) | 0);
+  }
+
   private writeHeader(at: number, kind: number, length: number, flags: number): void {
     this.i32[(at + Message.Length) >> 2] = length;
     this.u16[(at + Message.Kind) >> 1] = kind;

@@ -24,6 +24,7 @@ import {
   send,
 } from '../base/libc.js';
 import type { Session } from '../dispatch/session.js';
+import { BusyServing } from './busy.js';
 import { Connection, KEPT_BYTES_MAX, type Wire } from './connection.js';
 import type { Serving } from './serving.js';
 
@@ -70,6 +71,10 @@ export class NativeTransport implements Wire {
   private readonly byFd: (Connection | null)[] = [];
   private readonly takeBellSignal: () => void;
   private nextGeneration = 1;
+  readonly busy: BusyServing;
+  /** For the pauses of a script; made for the first. */
+  private busyInput: Uint8Array<ArrayBuffer> | null = null;
+  private busyEvents: EpollEvents | null = null;
 
   constructor(serving: Serving, bellFd: number, takeBellSignal: () => void) {
     this.serving = serving;
@@ -78,6 +83,7 @@ export class NativeTransport implements Wire {
     this.inputAddress = addressOf(this.input);
     this.arenaAddress = addressOf(serving.arena);
     this.pushesAddress = addressOf(serving.pushes.pushes);
+    this.busy = new BusyServing(serving);
     this.epoll = epollCreate();
     if (this.epoll < 0) throw new Error(`No epoll descriptor: ${errnoText(this.epoll)}`);
     const added = epollAdd(this.epoll, bellFd, Epoll.In, bellFd, BELL_GENERATION);
@@ -120,7 +126,7 @@ export class NativeTransport implements Wire {
       // The descriptor was closed, and perhaps reused, by an earlier event of this very turn.
       if (connection == null || connection.generation !== generation) continue;
       const bits = events.eventsOf(index);
-      if ((bits & Epoll.Out) !== 0) this.serving.pushOutput(connection);
+      if ((bits & Epoll.Out) !== 0) this.serving.roomCame(connection);
       if (connection.isClosed || (bits & ~Epoll.Out) === 0) continue;
       // Nothing more is read, so these bits say that the peer is gone altogether.
       if (!connection.wantsReads) this.serving.close(connection);
@@ -136,14 +142,46 @@ export class NativeTransport implements Wire {
     // Receiving is nobody's command: its time goes into no statistics.
     if (arrivals.count > 1) serving.runner.readClock();
     for (let index = 0; index < arrivals.count; index++) {
-      const connection = arrivals.connections[index]!;
+      const connection = arrivals.connections[index];
       arrivals.connections[index] = null;
-      // Another one's command may have closed it.
-      if (connection.isClosed) continue;
+      // Another one's command may have closed it, or a script's pause has answered it.
+      if (connection == null || connection.isClosed) continue;
       serving.received(connection, this.input, arrivals.starts[index]!, arrivals.ends[index]!);
     }
     arrivals.count = 0;
     this.inputAt = 0;
+  }
+
+  /** In a pause of a script that takes long: answers whoever says something (busy.ts). */
+  busyTurn(): void {
+    const { arrivals, busy } = this;
+    for (let index = 0; index < arrivals.count; index++) {
+      const connection = arrivals.connections[index];
+      if (connection == null || connection.isClosed || !busy.mayServe(connection)) continue;
+      arrivals.connections[index] = null;
+      busy.answer(connection, this.input, arrivals.starts[index]!, arrivals.ends[index]!);
+    }
+    this.busyEvents ??= new EpollEvents(EVENTS_PER_TURN);
+    const count = epollWait(this.epoll, this.busyEvents, 0);
+    for (let index = 0; index < count; index++) {
+      const generation = this.busyEvents.highOf(index);
+      if (generation === BELL_GENERATION) this.takeBellSignal();
+      else this.readBusy(this.busyEvents.lowOf(index), generation);
+    }
+  }
+
+  private readBusy(fd: number, generation: number): void {
+    const connection = this.byFd[fd];
+    if (connection == null || connection.generation !== generation) return;
+    const isWaiting = this.arrivals.connections.includes(connection);
+    if (isWaiting || !this.busy.mayServe(connection)) return;
+    this.busyInput ??= withView(new Uint8Array(new ArrayBuffer(ARRIVAL_BYTES_MAX)));
+    const input = this.busyInput;
+    const kept = connection.kept?.length ?? 0;
+    if (connection.kept !== null) copyBytes(connection.kept, 0, input, 0, kept);
+    const got = recv(fd, addressOf(input) + kept, RECEIVE_BYTES);
+    // Whoever is gone is noticed when the script is over.
+    if (got > 0) this.busy.answer(connection, input, 0, kept + got);
   }
 
   private read(connection: Connection): void {

@@ -168,7 +168,7 @@ export class NodeTransport implements Wire {
 
   private drained(connection: Connection): void {
     if (connection.isClosed || connection.output.length === 0) return;
-    this.serving.pushOutput(connection);
+    this.serving.roomCame(connection);
     this.planFlush();
   }
 

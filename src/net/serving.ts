@@ -18,11 +18,15 @@ import type { Command } from '../dispatch/command.js';
 import { Gate } from '../dispatch/gates.js';
 import { Outcome, type Runner } from '../dispatch/run.js';
 import { Closing, ReplyMode, type Session } from '../dispatch/session.js';
+import { NO_WATCH } from '../keyspace/watchers.js';
 import { Parsed, Parser, type ParserLimits } from '../resp/parse.js';
 import { Reply, type ReplyEdge } from '../resp/write.js';
+import { ClientFlag } from '../stats/clients.js';
 import { Counter } from '../stats/server.js';
 import { type Connection, KEPT_BYTES_MAX, LargeInput } from './connection.js';
+import type { OutputLimit, ServingHooks } from './hooks.js';
 import { Pushes } from './pushes.js';
+import { Waits } from './waits.js';
 
 const ARENA_BYTES = 1024 * 1024;
 /** A connection's turn starts with at least so much room in the arena. */
@@ -38,31 +42,6 @@ const ALL_RAN = -1;
 const HELPING_BYTES = 256 * 1024;
 /** Offsets into input are small integers. */
 const INPUT_BYTES_MAX = 2 ** 30 + 2 ** 29;
-
-/** client-output-buffer-limit of a class; 0 is no limit. */
-export interface OutputLimit {
-  hardBytes: number;
-  softBytes: number;
-  softSeconds: number;
-}
-
-export interface ServingHooks {
-  /** Called before replies leave: the log writes (and syncs) what they acknowledge. */
-  readonly beforeReplies: () => void;
-  /** The connection is closed and forgotten. */
-  readonly closed: (connection: Connection) => void;
-  readonly log: (level: 'notice' | 'warning' | 'verbose', line: string) => void;
-  /** Input has arrived: what all threads share (configuration, gates) is looked at first. */
-  readonly beforeCommands: () => void;
-  /** The shared client directory's cheap per-turn note. */
-  readonly touched: (connection: Connection) => void;
-  /** The answer to the wait `place` has come: whoever waited is on no list any more. */
-  readonly answered: (place: number) => void;
-  /** A command of a subscriber is over: what it tells itself follows its reply. */
-  readonly commandEnded: () => void;
-  /** A wait ends earlier than all that were known: who sleeps until then wakes earlier. */
-  readonly deadlineMoved: () => void;
-}
 
 /** The answer to a session that waits, from whoever served it. */
 interface Answer {
@@ -95,15 +74,12 @@ export class Serving implements ReplyEdge {
   private readonly toFlush: (Connection | null)[] = [];
   private toFlushCount = 0;
   private readonly bySlot = new Map<number, Connection>();
-  /** Connections whose session waits, for deadlines. */
-  private readonly waiting = new Set<Connection>();
+  private readonly waits = new Waits();
   private readonly postponed = new Set<Connection>();
   /** Connections whose kept input can go on without more of it. */
   private readonly ready = new Set<Connection>();
   /** Answers that came in the middle of a turn. */
   private answers: Answer[] = [];
-  /** No wait ends before this. */
-  private nextDeadlineMs = Number.POSITIVE_INFINITY;
   private current: Connection | null = null;
 
   constructor(runner: Runner, limits: ParserLimits, hooks: ServingHooks) {
@@ -283,16 +259,13 @@ export class Serving implements ReplyEdge {
     this.toBeFlushed(connection);
     const { wait } = connection.session;
     if (wait === null) return;
-    this.waiting.add(connection);
-    if (wait.deadlineMs >= this.nextDeadlineMs) return;
-    this.nextDeadlineMs = wait.deadlineMs;
-    this.hooks.deadlineMoved();
+    if (this.waits.add(connection, wait)) this.hooks.deadlineMoved();
   }
 
   /** Runs commands until input, room or permission ends; `parser.commandAt` is what comes next. */
   private serve(connection: Connection, parser: Parser): void {
     const { session } = connection;
-    if (!parser.isStranger && connection.large === null && session.subscriptions === null) {
+    if (!parser.isStranger && connection.large === null && !session.isTold) {
       this.serveBatches(connection, parser);
       return;
     }
@@ -312,7 +285,7 @@ export class Serving implements ReplyEdge {
       if (parsed === Parsed.Command) {
         const command = this.runner.table.find(args, 0);
         const mayGoOn = this.execute(connection, command, args, Placed.No);
-        if (session.subscriptions !== null) this.hooks.commandEnded();
+        if (session.isTold) this.hooks.commandEnded();
         if (!mayGoOn) {
           if (connection.isPostponed) parser.forget();
           else parser.commandAt = parser.at;
@@ -365,7 +338,7 @@ export class Serving implements ReplyEdge {
       const placed = batch.placed[index]!;
       const mayGoOn = this.execute(connection, batch.commands[index]!, batch.args[index]!, placed);
       // It may just have become a subscriber, who gets its own messages before its next reply.
-      if (connection.session.subscriptions !== null) {
+      if (connection.session.isTold) {
         runner.giveBack();
         this.hooks.commandEnded();
       }
@@ -398,6 +371,7 @@ export class Serving implements ReplyEdge {
     connection.commandId = command === null ? -1 : runner.context.command.id;
     if (outcome === Outcome.Postponed) {
       connection.isPostponed = true;
+      session.shownFlags |= ClientFlag.Blocked;
       this.postponed.add(connection);
       return false;
     }
@@ -411,6 +385,7 @@ export class Serving implements ReplyEdge {
     // Nothing is sent while a lock is held.
     this.runner.giveBack();
     this.hooks.beforeReplies();
+    if (connection.session.closing === Closing.Now) return false;
     this.enqueue(connection, this.arena, connection.replyFrom, reply.at);
     reply.at = connection.replyFrom;
     if (!this.drain(connection)) {
@@ -526,6 +501,39 @@ export class Serving implements ReplyEdge {
     reply.at = 0;
   }
 
+  /**
+   * Replies of this turn must not leave: whoever has some is closed. A reader that stands beside
+   * the writers pays with them; this happens once, when a disk fails.
+   */
+  closeUnanswered(): void {
+    if (this.current !== null) this.current.session.closing = Closing.Now;
+    for (let index = 0; index < this.toFlushCount; index++) {
+      const connection = this.toFlush[index]!;
+      // Also who has had replies of this turn queued.
+      const isAnswered = connection.replyTo > connection.replyFrom || connection.output.length > 0;
+      if (isAnswered) connection.session.closing = Closing.Now;
+    }
+  }
+
+  /**
+   * In the middle of a command that takes long: what others were answered in this turn leaves. Who
+   * would need a lock to be closed is left for later.
+   */
+  flushOthers(): void {
+    const { toFlush } = this;
+    let keptCount = 0;
+    for (let index = 0; index < this.toFlushCount; index++) {
+      const connection = toFlush[index]!;
+      const { session } = connection;
+      toFlush[index] = null;
+      const isBound = session.watch !== NO_WATCH || session.wait !== null;
+      const isLeft = connection === this.current || isBound || session.closing !== Closing.No;
+      if (isLeft) toFlush[keptCount++] = connection;
+      else this.flush(connection, this.arena);
+    }
+    this.toFlushCount = keptCount;
+  }
+
   private planFlush(connection: Connection): void {
     const at = this.toFlushCount++;
     if (at < this.toFlush.length) this.toFlush[at] = connection;
@@ -561,8 +569,15 @@ export class Serving implements ReplyEdge {
     else this.outputGone(connection);
   }
 
-  /** The peer can take more, or something was queued: sends what it takes. */
-  pushOutput(connection: Connection): void {
+  /** The peer can take more. What is queued for it may promise what this turn has recorded. */
+  roomCame(connection: Connection): void {
+    this.hooks.beforeReplies();
+    if (connection.session.closing === Closing.Now) this.close(connection);
+    else this.pushOutput(connection);
+  }
+
+  /** Something was queued: sends what the peer takes. */
+  private pushOutput(connection: Connection): void {
     if (!this.drain(connection)) {
       this.close(connection);
       return;
@@ -640,6 +655,7 @@ export class Serving implements ReplyEdge {
   /** Serves input that was kept while the session could not run commands. */
   resume(connection: Connection): void {
     connection.isPostponed = false;
+    connection.session.shownFlags &= ~ClientFlag.Blocked;
     this.postponed.delete(connection);
     this.ready.delete(connection);
     if (connection.isClosed || !this.isRunnable(connection)) return;
@@ -649,6 +665,12 @@ export class Serving implements ReplyEdge {
     else if (connection.large !== null) this.receivedLarge(connection);
     // Whoever has sent its last byte is closed when its replies have left.
     if (!connection.isClosed) this.toBeFlushed(connection);
+  }
+
+  /** The connection's next command is to be run when others let it. */
+  postpone(connection: Connection): void {
+    connection.isPostponed = true;
+    this.postponed.add(connection);
   }
 
   /** Lets postponed connections try again. */
@@ -692,33 +714,26 @@ export class Serving implements ReplyEdge {
 
   /** Ends the waits whose deadline has come. Returns the next deadline, Infinity for none. */
   endWaits(nowMs: number): number {
-    if (nowMs < this.nextDeadlineMs) return this.nextDeadlineMs;
-    let next = Number.POSITIVE_INFINITY;
-    this.nextDeadlineMs = next;
-    for (const connection of this.waiting) {
-      const { wait } = connection.session;
-      if (wait === null || connection.isClosed) this.waiting.delete(connection);
-      else if (wait.deadlineMs <= nowMs) {
-        // Somebody has it in hand: its answer comes, or it can be ended in the next turn.
-        if (wait.withdraw?.() === false) next = Math.min(next, nowMs + 1);
-        else this.endWait(connection, wait.timedOut);
-      } else if (wait.deadlineMs < next) next = wait.deadlineMs;
-    }
-    // What was resumed may have begun to wait anew.
-    this.nextDeadlineMs = Math.min(this.nextDeadlineMs, next);
-    return this.nextDeadlineMs;
+    const { waits } = this;
+    if (nowMs < waits.nextMs) return waits.nextMs;
+    const hasLooked = waits.tend(nowMs, (connection, wait) =>
+      this.endWait(connection, wait.timedOut),
+    );
+    // Who was served is answered by his own thread, which may be this one.
+    if (hasLooked) this.hooks.beforeReplies();
+    return waits.nextMs;
   }
 
   /** No wait ends before this moment; Infinity for none. */
   get nextDeadline(): number {
-    return this.nextDeadlineMs;
+    return this.waits.nextMs;
   }
 
   /** Ends a session's wait with what `answer` writes. */
   endWait(connection: Connection, answer: (reply: Reply) => void): void {
     const { session } = connection;
     session.wait = null;
-    this.waiting.delete(connection);
+    this.waits.delete(connection);
     this.enter(connection);
     const mark = this.reply.at;
     this.reply.commandAt = mark;
@@ -728,7 +743,7 @@ export class Serving implements ReplyEdge {
     this.resume(connection);
   }
 
-  private toBeFlushed(connection: Connection): void {
+  toBeFlushed(connection: Connection): void {
     if (connection.isToFlush) return;
     connection.isToFlush = true;
     this.planFlush(connection);
@@ -755,7 +770,7 @@ export class Serving implements ReplyEdge {
     connection.large = null;
     this.connections.delete(connection);
     this.bySlot.delete(session.slot);
-    this.waiting.delete(connection);
+    this.waits.delete(connection);
     this.postponed.delete(connection);
     this.ready.delete(connection);
     // Forgotten first: once the peer sees the end, nobody lists it any more.

@@ -23,7 +23,7 @@ import { mayMatchNotices, Notices, type NoticesShape } from './notices.js';
 import { Kind, type PatternFacts, Registry, type RegistryShape } from './registry.js';
 
 /** What pub/sub sends with: the part of the mesh's Post that it needs. */
-export type Sender = Pick<Post, 'send' | 'flush'>;
+export type Sender = Pick<Post, 'send' | 'sendInts' | 'flush'>;
 
 export interface PubSubShape {
   readonly registry: RegistryShape;

@@ -190,6 +190,11 @@ export class Registry {
     return Atomics.load(this.words, LINE_AT + Line.Counts + kind);
   }
 
+  /** What `patternVersion` would be now: has anything changed since a copy was made? */
+  readPatternVersion(): number {
+    return Atomics.load(this.words, LINE_AT + Line.PatternVersion);
+  }
+
   /** All names of a kind. Cold. */
   names(kind: Kind): Uint8Array[] {
     const { words, slab } = this;

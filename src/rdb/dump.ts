@@ -27,7 +27,12 @@ export function writePayload(sink: ByteSink, slab: Slab, entry: EntryRef, form: 
   const type = rdbTypeOf(slab, entry, form);
   sink.byte(type);
   writeValue(sink, slab, entry, form);
-  sink.little(versionOf(type), VERSION_BYTES);
+  writeFooter(sink, versionOf(type));
+}
+
+/** Writes version and checksum behind all that the sink holds. */
+export function writeFooter(sink: ByteSink, version: number): void {
+  sink.little(version, VERSION_BYTES);
   crc.reset();
   crc.update(sink.u8, 0, sink.at);
   sink.little(crc.lo, 4);
@@ -44,6 +49,17 @@ export function openPayload(
   start: number,
   length: number,
 ): number {
+  checkFooter(source, u8, start, length);
+  return source.byte();
+}
+
+/** Checks version and checksum, and lets `source` read what is before them. */
+export function checkFooter(
+  source: ByteSource,
+  u8: Uint8Array,
+  start: number,
+  length: number,
+): void {
   if (length < FOOTER_BYTES) throw BAD_PAYLOAD;
   const footerAt = start + length - FOOTER_BYTES;
   source.open(u8, footerAt, start + length);
@@ -55,5 +71,4 @@ export function openPayload(
   if (low !== crc.lo || high !== crc.hi) throw BAD_PAYLOAD;
   // The body ends where the footer begins: nothing in it is read as data.
   source.open(u8, start, footerAt);
-  return source.byte();
 }

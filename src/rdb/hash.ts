@@ -4,11 +4,18 @@
 
 import { int64, parseInt64 } from '../base/ascii.js';
 import type { BlockRef } from '../slab/alloc.js';
-import type { Slab } from '../slab/slab.js';
+import { NONE, type Slab } from '../slab/slab.js';
+import {
+  createPacked,
+  Packed,
+  packedAppend,
+  packedFind,
+  packedReserve,
+} from '../structs/packed.js';
 import { NEVER } from '../types/hash/expiries.js';
 import { Hash, Text } from '../types/hash/hash.js';
 import { isPairs } from '../types/hash/small.js';
-import { type Encoding, Type } from '../types/kind.js';
+import { Encoding, Type } from '../types/kind.js';
 import { thresholds } from '../types/thresholds.js';
 import type { Building } from './building.js';
 import type { Elements } from './elements.js';
@@ -47,28 +54,35 @@ export function measureHash(slab: Slab, encoding: Encoding, root: number, nowMs:
   }
 }
 
-export function hashTypeFor(slab: Slab, encoding: Encoding, root: number, nowMs: number): RdbType {
+/** How hashes are written: see Form in write.ts. */
+export interface HashForm {
+  readonly compresses: boolean;
+  readonly nowMs: number;
+  readonly dropsFieldTimes?: boolean;
+}
+
+export function hashTypeFor(slab: Slab, encoding: Encoding, root: number, form: HashForm): RdbType {
   if (isPairs(encoding)) return RdbType.HashListpack;
-  measureHash(slab, encoding, root, nowMs);
+  if (form.dropsFieldTimes === true) return RdbType.Hash;
+  measureHash(slab, encoding, root, form.nowMs);
   return measured.firstMs === NEVER ? RdbType.Hash : RdbType.HashTimed;
 }
 
-/** `nowMs`: fields that expire at it or before are left out. */
 export function writeHash(
   sink: ByteSink,
   slab: Slab,
   encoding: Encoding,
   root: number,
-  nowMs: number,
-  compresses: boolean,
+  form: HashForm,
 ): void {
+  const { compresses, nowMs } = form;
   if (isPairs(encoding)) {
     writePacked(sink, slab, root as BlockRef, compresses);
     return;
   }
   measureHash(slab, encoding, root, nowMs);
   const { count, firstMs } = measured;
-  const isTimed = firstMs !== NEVER;
+  const isTimed = firstMs !== NEVER && form.dropsFieldTimes !== true;
   if (isTimed) {
     sink.little(firstMs, 4);
     sink.little(firstMs / TWO_32, 4);
@@ -93,6 +107,7 @@ function writeTime(sink: ByteSink, timeMs: number, firstMs: number): void {
 // ── Reading ──────────────────────────────────────────────────────────────────────────────────
 
 const hash = new Hash();
+const found = new Packed();
 const listpack = new Listpack();
 const ziplist = new Ziplist();
 const zipmap = new Zipmap();
@@ -106,6 +121,9 @@ export function readHash(source: ByteSource, type: RdbType, building: Building):
     case RdbType.HashTimed:
     case RdbType.HashTimedEarly:
       readTimed(source, type === RdbType.HashTimed, building);
+      break;
+    case RdbType.HashTimedValkey:
+      readTimedBehind(source, building);
       break;
     case RdbType.HashListpackTimed:
       source.take(8); // The first time, which the list has as well.
@@ -198,6 +216,23 @@ function readTimed(source: ByteSource, hasFirst: boolean, building: Building): v
   }
 }
 
+/** Field, value and time, which is -1 for none: as Valkey 9 writes them. */
+function readTimedBehind(source: ByteSource, building: Building): void {
+  const { text: name, second: value } = building;
+  const count = readLength(source);
+  if (count === 0) throw EMPTY_VALUE;
+  create(building, count, 0, true);
+  for (let left = count; left > 0; left--) {
+    name.read(source);
+    value.read(source);
+    const isLong = isLongText(name.length) || isLongText(value.length);
+    const { u8, start, length } = value;
+    add(building, name.u8, name.start, name.length, u8, start, length, isLong);
+    const timeMs = source.signedLittle();
+    if (timeMs !== -1) setTime(building, timeMs);
+  }
+}
+
 /** Gives the field that was just added its time. */
 function setTime(building: Building, timeMs: number): void {
   if (timeMs <= 0 || timeMs > TIME_MAX) throw BAD_DATA;
@@ -219,6 +254,10 @@ function readElements(type: RdbType, building: Building): void {
   if (count === 0) throw EMPTY_VALUE;
   if (count % PAIR !== 0) throw BAD_DATA;
   elements.open(u8, start, length);
+  if (type === RdbType.HashListpack && count / PAIR <= thresholds.hashMaxListpackEntries) {
+    readSmall(building, count);
+    return;
+  }
   create(building, count / PAIR, length, false);
   while (elements.next()) {
     const { u8: nameU8, start: nameStart, length: nameBytes } = elements;
@@ -234,6 +273,30 @@ function readElements(type: RdbType, building: Building): void {
       elements.length,
       isLong && type === RdbType.HashZipmap,
     );
+  }
+}
+
+/** What nearly all hashes of large datasets are: a packed list in a piece. */
+function readSmall(building: Building, count: number): void {
+  const { slab, text: whole } = building;
+  building.reserve(packedReserve(slab, NONE, whole.length, count));
+  let list = createPacked(slab, whole.length);
+  building.hold(Type.Hash, Encoding.Packed, list);
+  while (listpack.next()) {
+    const isThere = packedFind(
+      slab,
+      list,
+      listpack.u8,
+      listpack.start,
+      listpack.length,
+      PAIR,
+      found,
+    );
+    if (isThere) throw BAD_DATA;
+    list = packedAppend(slab, list, listpack.u8, listpack.start, listpack.length);
+    listpack.next();
+    list = packedAppend(slab, list, listpack.u8, listpack.start, listpack.length);
+    building.root = list;
   }
 }
 

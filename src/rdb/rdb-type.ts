@@ -30,6 +30,33 @@ export const enum RdbType {
   HashTimed = 24,
   HashListpackTimed = 25,
   Array = 192,
+  /** StreamListpacks3, and behind it what is remembered of producers. */
+  StreamProducers = 193,
+  /** What Valkey 9 means by 22: no byte says this, file-read.ts does. */
+  HashTimedValkey = 256,
+}
+
+/** What stands before a key in a file, or in its place. */
+export const enum Opcode {
+  /** Before a group of keys, of a cluster's node: the slot and how many keys it has. */
+  SlotInfo = 244,
+  /** The code of a library of functions. */
+  Function = 245,
+  /** The same, as release candidates of 7.0 wrote it. */
+  FunctionEarly = 246,
+  ModuleAux = 247,
+  /** Of the key that follows: seconds since it was used, or how often it is. */
+  Idle = 248,
+  Frequency = 249,
+  /** A fact about the file: name and value. */
+  Aux = 250,
+  /** Keys of the database, and how many of them have an expiry. */
+  ResizeDatabase = 251,
+  /** Of the key that follows: when it expires. */
+  ExpiryMs = 252,
+  ExpirySeconds = 253,
+  SelectDatabase = 254,
+  End = 255,
 }
 
 /** Version of the format: 10 is what Redis 7.0 reads. */

@@ -75,11 +75,13 @@ function readBody(source: ByteSource, type: RdbType, building: Building): void {
     case RdbType.HashListpackTimedEarly:
     case RdbType.HashTimed:
     case RdbType.HashListpackTimed:
+    case RdbType.HashTimedValkey:
       readHash(source, type, building);
       return;
     case RdbType.StreamListpacks:
     case RdbType.StreamListpacks2:
     case RdbType.StreamListpacks3:
+    case RdbType.StreamProducers:
       readStream(source, type, building);
       return;
     case RdbType.Array:

@@ -43,6 +43,11 @@ export class ByteSource {
     if (bytes > this.end - this.at && !this.refill(bytes)) throw BAD_DATA;
   }
 
+  /** Are `bytes` more there? Then they are in one piece at u8[at]. */
+  has(bytes: number): boolean {
+    return bytes <= this.end - this.at || this.refill(bytes);
+  }
+
   byte(): number {
     this.need(1);
     return this.u8[this.at++]!;

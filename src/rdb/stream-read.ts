@@ -1,7 +1,7 @@
-// Streams, read from the three forms that Redis 5, 7.0 and 7.2 write (stream-write.ts has the
-// picture; the first has neither the marks behind the last ID nor what groups have read, the first
-// two no active times). Entries must ascend, all counts must be those of what is there, and every
-// pending entry must belong to one consumer.
+// Streams, read from the three forms that Redis 5, 7.0 and 7.2 write, and from the own one
+// (stream-write.ts has the picture; the first has neither the marks behind the last ID nor what
+// groups have read, the first two no active times). Entries must ascend, all counts must be those
+// of what is there, and every pending entry must belong to one consumer.
 
 import { int64 } from '../base/ascii.js';
 import { compareBytes, copyBytes, isZeros } from '../base/bytes.js';
@@ -37,6 +37,27 @@ import {
   setEntriesRead,
 } from '../types/stream/groups.js';
 import { compareIds, StreamId } from '../types/stream/id.js';
+import {
+  appendIid,
+  createProducers,
+  hasIid,
+  IIDS_MAX,
+  iidAddedMs,
+  iidReserve,
+  type Name,
+  newestIid,
+  PRODUCERS_RESERVE_BYTES,
+  type ProducerRef,
+  type ProducersRef,
+  producerAt,
+  producerCount,
+  producerNamed,
+  producerNameLength,
+  producerNameStart,
+  SECONDS_MAX,
+  setDuplicates,
+  setIidsAdded,
+} from '../types/stream/producers.js';
 import {
   appendEntry,
   appendReserve,
@@ -84,6 +105,7 @@ export function readStream(source: ByteSource, type: RdbType, building: Building
   for (let left = readLength(source); left > 0; left--) {
     readGroup(source, type, building, stream);
   }
+  if (type === RdbType.StreamProducers) readProducers(source, building, stream);
 }
 
 function readMarks(source: ByteSource, type: RdbType, slab: Slab, stream: StreamRef): void {
@@ -247,9 +269,10 @@ function readGroup(source: ByteSource, type: RdbType, building: Building, stream
     setEntriesRead(slab, group, int64.lo, int64.hi);
   }
   readPending(source, building, group);
+  const hasActiveTimes = type === RdbType.StreamListpacks3 || type === RdbType.StreamProducers;
   let owned = 0;
   for (let left = readLength(source); left > 0; left--) {
-    owned += readConsumer(source, type === RdbType.StreamListpacks3, building, group);
+    owned += readConsumer(source, hasActiveTimes, building, group);
   }
   if (owned !== pendingCount(slab, group)) throw BAD_DATA;
 }
@@ -335,4 +358,65 @@ function readOwned(
   if (record === 0 || consumerOf(slab, record) !== NONE) throw BAD_DATA;
   building.reserve(pendingReserve(1));
   ownPending(slab, record, consumer, id);
+}
+
+// ── Producers ────────────────────────────────────────────────────────────────────────────────
+
+function readProducers(source: ByteSource, building: Building, stream: StreamRef): void {
+  const { slab } = building;
+  const seconds = readLength(source);
+  const most = readLength(source);
+  if (seconds < 1 || seconds > SECONDS_MAX || most < 1 || most > IIDS_MAX) throw BAD_DATA;
+  building.reserve(PRODUCERS_RESERVE_BYTES);
+  const producers = createProducers(slab, stream, seconds, most);
+  readWide(source);
+  setIidsAdded(slab, producers, source.low, source.high);
+  readWide(source);
+  setDuplicates(slab, producers, source.low, source.high);
+  for (let left = readLength(source); left > 0; left--) {
+    readProducer(source, building, producers, most);
+  }
+}
+
+function readProducer(
+  source: ByteSource,
+  building: Building,
+  producers: ProducersRef,
+  most: number,
+): void {
+  const { slab } = building;
+  readWord(source, building);
+  const count = readLength(source);
+  if (word.lengthOf(0) === 0 || count < 1 || count > most) throw BAD_DATA;
+  const producerTotal = producerCount(slab, producers);
+  if (producerTotal > 0) {
+    const before = producerAt(slab, producers, producerTotal - 1);
+    checkBehind(slab, producerNameStart(before), producerNameLength(slab, before));
+  }
+  const pid = copyOfWord();
+  let producer = NONE as ProducerRef;
+  for (let left = count; left > 0; left--) {
+    readWord(source, building);
+    const iid: Name = { u8: word.u8, start: word.startOf(0), length: word.lengthOf(0) };
+    readRawId(source, id);
+    const ms = source.signedLittle();
+    building.reserve(iidReserve(slab, producers, pid, iid));
+    if (producer === NONE) producer = producerNamed(slab, producers, pid);
+    if (!isNextIid(slab, producer, iid, ms)) throw BAD_DATA;
+    appendIid(slab, producer, iid, id, ms);
+  }
+}
+
+/** The text of word 0, which the next text takes the place of. */
+function copyOfWord(): Name {
+  const start = word.startOf(0);
+  const length = word.lengthOf(0);
+  return { u8: word.u8.slice(start, start + length), start: 0, length };
+}
+
+/** An iid has a name that its producer has not used, and is no older than the one before. */
+function isNextIid(slab: Slab, producer: ProducerRef, iid: Name, ms: number): boolean {
+  if (iid.length === 0 || ms < 0 || hasIid(slab, producer, iid)) return false;
+  const newest = newestIid(slab, producer);
+  return newest === NONE || ms >= iidAddedMs(slab, newest);
 }

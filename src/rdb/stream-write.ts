@@ -15,6 +15,12 @@
 //   ┌──────┬─────────┬──────┬─────────┬───────────────────┬───────────┬──────────────────────────┐
 //   │ name │ last ID │ read │ pending │ ID, time, count … │ consumers │ name, seen, active, IDs …│
 //   └──────┴─────────┴──────┴─────────┴───────────────────┴───────────┴──────────────────────────┘
+//
+//   what is remembered of producers, behind the groups (StreamProducers)
+//   ┌─────────┬─────────────┬───────┬────────────┬───────────┬─────────────────────────────┐
+//   │ seconds │ iids at the │ added │ duplicates │ producers │ name, iids, iid, ID, time … │
+//   │         │ most        │       │            │           │                             │
+//   └─────────┴─────────────┴───────┴────────────┴───────────┴─────────────────────────────┘
 
 import { equalBytes, isZeros } from '../base/bytes.js';
 import { NONE, type Slab } from '../slab/slab.js';
@@ -50,6 +56,27 @@ import {
 import { readIdAt, StreamId, ZERO_ID } from '../types/stream/id.js';
 import { IdTreeCursor } from '../types/stream/id-tree.js';
 import {
+  duplicatesHigh,
+  duplicatesLow,
+  iidAddedMs,
+  iidCount,
+  iidNameLength,
+  iidNameStart,
+  iidSeconds,
+  iidsAddedHigh,
+  iidsAddedLow,
+  iidsMax,
+  nextIid,
+  oldestIid,
+  type ProducersRef,
+  producerAt,
+  producerCount,
+  producerNameLength,
+  producerNameStart,
+  producersOf,
+  readIidEntry,
+} from '../types/stream/producers.js';
+import {
   addedHigh,
   addedLow,
   blockCount,
@@ -68,7 +95,7 @@ import {
   writeListpackEnd,
   writeTextElement,
 } from './listpack.js';
-import { NEVER_SEEN_MS } from './rdb-type.js';
+import { NEVER_SEEN_MS, RdbType } from './rdb-type.js';
 import { ByteSink } from './sink.js';
 import { writeText } from './strings.js';
 
@@ -99,15 +126,16 @@ let fields = new Int32Array(64 * Field.Words);
 let masterFields = new Int32Array(64 * Field.Words);
 let masterCount = 0;
 
-/** With the times at which consumers last got something, or in the older form without. */
+/** In one of the forms that streamTypeFor names. */
 export function writeStream(
   sink: ByteSink,
   slab: Slab,
   root: number,
-  hasActiveTimes: boolean,
+  type: RdbType,
   compresses: boolean,
 ): void {
   const stream = root as StreamRef;
+  const hasActiveTimes = type !== RdbType.StreamListpacks2;
   writeLength(sink, blockCount(slab, stream));
   for (let block = firstBlock(slab, stream); block !== NONE; block = nextBlock(slab, block)) {
     writeBlock(sink, slab, block, compresses);
@@ -124,6 +152,9 @@ export function writeStream(
   writeLength(sink, groups);
   for (let index = 0; index < groups; index++) {
     writeGroup(sink, slab, groupAt(slab, stream, index), hasActiveTimes, compresses);
+  }
+  if (type === RdbType.StreamProducers) {
+    writeProducers(sink, slab, producersOf(slab, stream), compresses);
   }
 }
 
@@ -308,6 +339,61 @@ function writeReleased(
     readIdAt(slab.i32, walk.at, id);
     writeRawId(sink, id);
   }
+}
+
+// ── Producers ────────────────────────────────────────────────────────────────────────────────
+
+function writeProducers(
+  sink: ByteSink,
+  slab: Slab,
+  producers: ProducersRef,
+  compresses: boolean,
+): void {
+  writeLength(sink, iidSeconds(slab, producers));
+  writeLength(sink, iidsMax(slab, producers));
+  writeWide(sink, iidsAddedLow(slab, producers), iidsAddedHigh(slab, producers));
+  writeWide(sink, duplicatesLow(slab, producers), duplicatesHigh(slab, producers));
+  const count = producerCount(slab, producers);
+  writeLength(sink, count);
+  for (let index = 0; index < count; index++) {
+    const producer = producerAt(slab, producers, index);
+    const length = producerNameLength(slab, producer);
+    writeText(sink, slab.u8, producerNameStart(producer), length, compresses);
+    writeLength(sink, iidCount(slab, producer));
+    for (let iid = oldestIid(slab, producer); iid !== NONE; iid = nextIid(slab, iid)) {
+      writeText(sink, slab.u8, iidNameStart(iid), iidNameLength(slab, iid), compresses);
+      readIidEntry(slab, iid, id);
+      writeRawId(sink, id);
+      writeTime(sink, iidAddedMs(slab, iid));
+    }
+  }
+}
+
+export interface StreamForm {
+  readonly isExact: boolean;
+  readonly dropsProducers?: boolean;
+}
+
+/**
+ * Without active times a reader takes for them when the consumers last tried: exact for a stream
+ * whose consumers got something whenever they tried.
+ */
+export function streamTypeFor(slab: Slab, root: number, form: StreamForm): RdbType {
+  const stream = root as StreamRef;
+  if (producersOf(slab, stream) !== NONE && form.dropsProducers !== true) {
+    return RdbType.StreamProducers;
+  }
+  if (!form.isExact) return RdbType.StreamListpacks2;
+  const groups = groupCount(slab, stream);
+  for (let index = 0; index < groups; index++) {
+    const group = groupAt(slab, stream, index);
+    const consumers = consumerCount(slab, group);
+    for (let at = 0; at < consumers; at++) {
+      const consumer = consumerAt(slab, group, at);
+      if (activeMs(slab, consumer) !== seenMs(slab, consumer)) return RdbType.StreamListpacks3;
+    }
+  }
+  return RdbType.StreamListpacks2;
 }
 
 /** How many zero bytes are nobody's name. Consumers are sorted by name: those come first. */

@@ -99,9 +99,11 @@ export function plainBytes(length: number): number {
 
 // ── Reading ──────────────────────────────────────────────────────────────────────────────────
 
+const NOTHING = new Uint8Array(0);
+
 /** A string that was read: bytes of the source, or of scratch memory of its own. */
 export class RdbText {
-  u8: Uint8Array = new Uint8Array(0);
+  u8: Uint8Array = NOTHING;
   start = 0;
   length = 0;
   private scratch = new Uint8Array(new ArrayBuffer(64));
@@ -156,7 +158,7 @@ export class RdbText {
 
   /** Gives back the memory of a long text. */
   release(): void {
-    this.u8 = new Uint8Array(0);
+    this.u8 = NOTHING;
     if (this.scratch.length > SCRATCH_KEPT) this.scratch = new Uint8Array(new ArrayBuffer(64));
   }
 }

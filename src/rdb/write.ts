@@ -22,7 +22,7 @@ import { RdbType } from './rdb-type.js';
 import { setTypeFor, writeSet } from './set.js';
 import type { ByteSink } from './sink.js';
 import { sortedSetTypeFor, writeSortedSet } from './sorted-set.js';
-import { writeStream } from './stream-write.js';
+import { streamTypeFor, writeStream } from './stream-write.js';
 import { writeIntegerText, writeText } from './strings.js';
 
 export interface Form {
@@ -30,11 +30,16 @@ export interface Form {
   readonly compresses: boolean;
   /**
    * Nothing is lost, even where Redis 7.0 could not read it then: the times at which consumers of
-   * streams last got something. The times of fields are never lost.
+   * streams last got something, if they differ from those at which they last tried. The times of
+   * fields are never lost.
    */
   readonly isExact: boolean;
   /** Fields of hashes that expire at it or before are left out; -1 for none. */
   readonly nowMs: number;
+  /** Fields of hashes lose their times, for servers that know of none. */
+  readonly dropsFieldTimes?: boolean;
+  /** Nothing is told of the producers of streams, for servers that know of none. */
+  readonly dropsProducers?: boolean;
 }
 
 /** What the body of the entry's value will look like. The value must not change before it. */
@@ -50,9 +55,9 @@ export function rdbTypeOf(slab: Slab, entry: EntryRef, form: Form): RdbType {
     case Type.SortedSet:
       return sortedSetTypeFor(encoding);
     case Type.Hash:
-      return hashTypeFor(slab, encoding, rootOf(slab, entry), form.nowMs);
+      return hashTypeFor(slab, encoding, rootOf(slab, entry), form);
     case Type.Stream:
-      return form.isExact ? RdbType.StreamListpacks3 : RdbType.StreamListpacks2;
+      return streamTypeFor(slab, rootOf(slab, entry), form);
     case Type.Array:
       return RdbType.Array;
     default:
@@ -83,11 +88,11 @@ export function writeValue(sink: ByteSink, slab: Slab, entry: EntryRef, form: Fo
   if (type === Type.List) writeList(sink, slab, encoding, root, compresses);
   else if (type === Type.Set) writeSet(sink, slab, encoding, root, compresses);
   else if (type === Type.SortedSet) writeSortedSet(sink, slab, encoding, root, compresses);
-  else if (type === Type.Hash) writeHash(sink, slab, encoding, root, form.nowMs, compresses);
+  else if (type === Type.Hash) writeHash(sink, slab, encoding, root, form);
   else if (type === Type.Array) writeArray(sink, slab, root, compresses);
   else {
     assert(type === Type.Stream, 'a value is of a type that has a form');
-    writeStream(sink, slab, root, form.isExact, compresses);
+    writeStream(sink, slab, root, rdbTypeOf(slab, entry, form), compresses);
   }
 }
 

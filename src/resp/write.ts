@@ -288,6 +288,20 @@ export class Reply {
     this.raw(CRLF);
   }
 
+  /** As verbatim in RESP3, of bytes and in any format, of which three characters count. */
+  verbatimBytes(source: Uint8Array, start: number, length: number, format: string): void {
+    this.line(0x3d, String(length + 4));
+    this.raw(Buffer.from(`${format.slice(0, 3).padEnd(3)}:`, 'latin1'));
+    // Longer bytes than the buffer's room go to the edge as those of a bulk string do.
+    if (length >= LARGE_BYTES) this.edge.writeLarge(this, source, start, length);
+    else {
+      this.ensure(length);
+      copyBytes(source, start, this.u8, this.at, length);
+      this.at += length;
+    }
+    this.raw(CRLF);
+  }
+
   /** A RESP3 big number; a bulk string in RESP2. */
   bigNumber(text: string): void {
     if (this.protocol === 3) this.line(0x28, text);

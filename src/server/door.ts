@@ -2,21 +2,50 @@
 
 import { sleep } from '../base/clock.js';
 import type { Asker, Change, Config } from '../config/config.js';
-import type { ServerDoor, ServerFacts, ShutdownRequest } from '../dispatch/server-door.js';
-import { Closing } from '../dispatch/session.js';
+import { Gate } from '../dispatch/gates.js';
+import type { Migration } from '../dispatch/migration.js';
+import {
+  type FeedLook,
+  type ReloadRequest,
+  SaveAnswer,
+  ScriptFate,
+  type ServerDoor,
+  type ServerFacts,
+  type ShutdownRequest,
+} from '../dispatch/server-door.js';
+import { Closing, type Session } from '../dispatch/session.js';
 import type { CommandTable } from '../dispatch/table.js';
-import { PauseMode } from '../mesh/control.js';
-import { MessageKind } from '../mesh/post.js';
+import type { Feed } from '../log/feed.js';
+import type { SharedLogs } from '../log/logs.js';
+import { type KillOutcome, PauseMode } from '../mesh/control.js';
+import { type MessageHandler, MessageKind } from '../mesh/post.js';
+import { Ending, type Saving } from '../mesh/saving.js';
 import type { Connection } from '../net/connection.js';
 import type { PubSub } from '../pubsub/hub.js';
+import type { Monitors } from '../pubsub/monitors.js';
+import type { Tracking } from '../pubsub/tracking.js';
+import type { Form } from '../rdb/write.js';
+import { Refusal } from '../resp/errors.js';
 import { holderOf, labelHold, locksHeld, releaseLock, takeLock } from '../slab/lock.js';
 import { Header } from '../slab/slab.js';
 import { type ClientDirectory, Wish } from '../stats/clients.js';
 import type { CommandStats } from '../stats/commands.js';
+import type { LatencyMonitor } from '../stats/latency.js';
 import type { ServerStats } from '../stats/server.js';
 import type { Slowlog } from '../stats/slowlog.js';
+import { packEnding } from './ending.js';
 import { type Executor, SLEEPING } from './executor.js';
 import type { LogLevel } from './log-file.js';
+import { reloadDataset } from './reload.js';
+
+const TWO_32 = 2 ** 32;
+const BUSY_SCRIPT = new Refusal(
+  'BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.',
+);
+const BUSY_FUNCTION = new Refusal(
+  'BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.',
+);
+const NOT_ENDED = 'ERR Errors trying to SHUTDOWN. Check logs.';
 
 export class Door implements ServerDoor {
   readonly config: Config;
@@ -24,9 +53,15 @@ export class Door implements ServerDoor {
   readonly clients: ClientDirectory;
   readonly commandStats: CommandStats;
   readonly slowlog: Slowlog;
+  readonly latency: LatencyMonitor;
   readonly stats: ServerStats;
   readonly pubsub: PubSub;
+  readonly tracking: Tracking;
+  readonly monitors: Monitors;
   readonly facts: ServerFacts;
+  readonly saving: Saving;
+  readonly logs: SharedLogs;
+  readonly feed: Feed;
   readonly threadIndex: number;
   private readonly executor: Executor;
 
@@ -42,9 +77,15 @@ export class Door implements ServerDoor {
     this.clients = executor.clients;
     this.commandStats = commandStats;
     this.slowlog = slowlog;
+    this.latency = executor.latency;
     this.stats = executor.stats;
     this.pubsub = executor.pubsub;
+    this.tracking = executor.tracking;
+    this.monitors = executor.monitors;
     this.facts = executor.shape.facts;
+    this.saving = executor.saving;
+    this.logs = executor.sink.logs;
+    this.feed = executor.feed;
     this.threadIndex = executor.thread;
   }
 
@@ -59,17 +100,56 @@ export class Door implements ServerDoor {
     return change;
   }
 
-  shutDown(request: ShutdownRequest): void {
-    const { executor } = this;
-    executor.post.sendInts(
-      executor.shape.mainThread,
-      MessageKind.Shutdown,
-      request.isNow ? 1 : 0,
-      request.isForced ? 1 : 0,
-      0,
-      0,
-    );
-    executor.post.flush();
+  isLoading(): boolean {
+    return (this.executor.control.gates & Gate.Loading) !== 0;
+  }
+
+  wakeMain(): void {
+    this.executor.post.wake(this.executor.shape.mainThread);
+  }
+
+  save(session: Session): void {
+    this.askMain(MessageKind.Save, session, 0);
+  }
+
+  shutDown(session: Session, request: ShutdownRequest): void {
+    this.askMain(MessageKind.Shutdown, session, packEnding(request));
+  }
+
+  private askMain(kind: MessageKind, { slot, id }: Session, word: number): void {
+    const { post, shape } = this.executor;
+    post.sendInts(shape.mainThread, kind, slot, id | 0, Math.floor(id / TWO_32), word);
+    post.flush();
+  }
+
+  /** MessageKind.Answer: what main says to a session of this thread that waits for it. */
+  readonly answerArrived: MessageHandler = (_from, u8, start) => {
+    const { serving } = this.executor;
+    const words = new Int32Array(u8.buffer, u8.byteOffset + start, 4);
+    const [slot = 0, low = 0, high = 0, answer = 0] = words;
+    const connection = serving.connectionAt(slot);
+    if (connection === null || connection.session.id !== high * TWO_32 + (low >>> 0)) return;
+    const { session } = connection;
+    if (session.wait === null) return;
+    serving.endWait(connection, (reply) => {
+      if (answer === SaveAnswer.Done) reply.ok();
+      else {
+        this.stats.errorReplied('ERR');
+        reply.error(answer === SaveAnswer.Failed ? 'ERR' : NOT_ENDED);
+      }
+    });
+  };
+
+  lastOwnNumber(): number {
+    return this.executor.sink.lastOwnLow;
+  }
+
+  waitForLog(session: Session, low: number): void {
+    this.executor.waitForLog(session, low);
+  }
+
+  waitForFeed(session: Session, look: FeedLook): void {
+    this.executor.followers.add(session, look);
   }
 
   closeClient(slot: number, id: number): void {
@@ -112,6 +192,8 @@ export class Door implements ServerDoor {
   }
 
   unpauseClients(): void {
+    // While the server ends, writes wait for that and for nothing else.
+    if (this.saving.ending !== Ending.Nothing) return;
     this.executor.control.unpause();
     this.wakeAll();
   }
@@ -139,7 +221,82 @@ export class Door implements ServerDoor {
     }
     sleep(ms);
     for (const { i32 } of slabs.reverse()) releaseLock(i32, Header.Lock);
-    executor.runner.readClock();
+    executor.runner.timeHasPassed();
+  }
+
+  reload(request: ReloadRequest): string | null {
+    const { executor } = this;
+    let refusal: string | null = null;
+    executor.runner.withAllLocks(() => {
+      refusal = reloadDataset(request, {
+        keyspace: executor.keyspace,
+        clock: executor.clock,
+        config: executor.config,
+        tracking: executor.tracking,
+        functions: executor.runner.scripts.functions,
+        log: executor.log,
+      });
+    });
+    return refusal;
+  }
+
+  // ---- scripts that take long -----------------------------------------------------------------
+
+  areScriptsFree(): boolean {
+    return this.executor.control.areScriptsFree;
+  }
+
+  setScriptsFree(isFree: boolean): void {
+    this.executor.control.setScriptsFree(isFree);
+  }
+
+  scriptIsBusy(isEval: boolean, hasWritten: boolean): void {
+    const { control, sink, serving } = this.executor;
+    control.scriptIsBusy(this.threadIndex, isEval, hasWritten);
+    // What others were answered in this turn does not wait for the script, unless the log has to
+    // be written first: not under its locks.
+    const isAlways = sink.isOn && this.config.text('appendfsync') === 'always';
+    if (!sink.hasRecords && !isAlways) serving.flushOthers();
+  }
+
+  scriptMayWrite(): boolean {
+    return this.executor.control.scriptMayWrite(this.threadIndex);
+  }
+
+  scriptEnded(): void {
+    this.executor.control.scriptEnded(this.threadIndex);
+    this.executor.forgetEndWish();
+    this.wakeAll();
+  }
+
+  serveBusy(): void {
+    this.executor.refresh();
+    this.executor.serveBusy();
+  }
+
+  scriptFate(): ScriptFate {
+    const { executor } = this;
+    if (executor.control.isStopping || executor.isEndWanted()) return ScriptFate.ServerEnds;
+    const isKilled = executor.control.isScriptKilled(this.threadIndex);
+    return isKilled ? ScriptFate.Killed : ScriptFate.GoesOn;
+  }
+
+  killScript(isEval: boolean): KillOutcome {
+    return this.executor.control.killScripts(this.facts.threadCount, isEval);
+  }
+
+  busyRefusal(): Refusal | null {
+    const { control } = this.executor;
+    if (!control.isAnyScriptBusy) return null;
+    return control.isEvalBusy(this.facts.threadCount) ? BUSY_SCRIPT : BUSY_FUNCTION;
+  }
+
+  migrate(session: Session, migration: Migration): void {
+    this.executor.migrations.start(session, migration);
+  }
+
+  migrationForm(nowMs: number): Form {
+    return this.executor.migrations.form(nowMs);
   }
 
   setActiveExpire(isOn: boolean): void {

@@ -2,7 +2,9 @@
 // through which commands ask for what is beyond their partition.
 
 import { SystemClock } from '../base/clock.js';
-import { setHashKey } from '../base/hash.js';
+import { diskErrorText, SystemDisk } from '../base/disk.js';
+import { hashBytes, setHashKey } from '../base/hash.js';
+import { Prng } from '../base/prng.js';
 import { Slices } from '../base/slices.js';
 import { allCommands } from '../commands/index.js';
 import { type Asker, type Change, Config } from '../config/config.js';
@@ -15,28 +17,55 @@ import { Session } from '../dispatch/session.js';
 import { CommandTable } from '../dispatch/table.js';
 import { Keyspace } from '../keyspace/keyspace.js';
 import type { WaiterPlace } from '../keyspace/waiters.js';
-import { CountingSink } from '../log/counting-sink.js';
+import { NO_WATCH } from '../keyspace/watchers.js';
+import { AppendLog } from '../log/append-log.js';
+import { Feed } from '../log/feed.js';
+import { Failure, Policy } from '../log/logs.js';
 import { Board } from '../mesh/board.js';
 import { ControlBlock, PauseMode } from '../mesh/control.js';
 import { type MessageHandler, MessageKind, Post } from '../mesh/post.js';
+import { Saving } from '../mesh/saving.js';
 import type { Connection } from '../net/connection.js';
-import { type OutputLimit, Serving } from '../net/serving.js';
+import type { OutputLimit } from '../net/hooks.js';
+import { Serving } from '../net/serving.js';
 import { PubSub } from '../pubsub/hub.js';
+import { Monitors } from '../pubsub/monitors.js';
 import { Form } from '../pubsub/notices.js';
+import type { TrackedSession } from '../pubsub/tracked.js';
+import { Tracking } from '../pubsub/tracking.js';
+import { ImageWriter } from '../rdb/images.js';
 import { GrowingEdge, Reply } from '../resp/write.js';
 import { configureLocks, holderOf, locksHeld, releaseLock, takeLock } from '../slab/lock.js';
 import { Header, usedBytesOf } from '../slab/slab.js';
 import { ClientDirectory } from '../stats/clients.js';
 import { CommandStats } from '../stats/commands.js';
+import { LatencyMonitor } from '../stats/latency.js';
 import { Counter, ServerStats } from '../stats/server.js';
 import { Slowlog } from '../stats/slowlog.js';
 import { thresholds } from '../types/thresholds.js';
 import { Door } from './door.js';
+import { Followers } from './followers.js';
 import type { LogFile } from './log-file.js';
+import { Migrations } from './migrations.js';
 import { attachSlabs, type ProcessShape, statThreads } from './shape.js';
 
 /** What a reply to a waiter begins with on its way to another thread. */
 const PLACE_BYTES = 4;
+
+/** How soon who waits for the disk hears that it has synced. */
+const LOG_LOOK_MS = 5;
+const POLICIES: Readonly<Record<string, Policy>> = {
+  no: Policy.No,
+  everysec: Policy.EverySecond,
+  always: Policy.Always,
+};
+
+interface LogWait {
+  readonly session: Session;
+  readonly wait: Session['wait'];
+  /** Lower bits of a number. */
+  readonly low: number;
+}
 
 /** Says of a held lock that its holder only sleeps: labels of commands are from 1 on. */
 export const SLEEPING = -1;
@@ -55,21 +84,38 @@ export class Executor {
   readonly parts: Parts;
   readonly clients: ClientDirectory;
   readonly stats: ServerStats;
-  readonly sink: CountingSink;
+  readonly sink: AppendLog;
   readonly pubsub: PubSub;
+  readonly tracking: Tracking;
+  readonly monitors: Monitors;
   readonly log: LogFile;
+  readonly saving: Saving;
   readonly door: Door;
+  readonly migrations: Migrations;
+  readonly feed: Feed;
+  /** Sessions that wait for records. */
+  readonly followers: Followers;
   private readonly commandStats: CommandStats;
   private readonly slowlog: Slowlog;
+  readonly latency: LatencyMonitor;
   private configVersion = 0;
   /** What others have changed is to be looked at in the next turn, whatever rings. */
   private isLookDue = false;
+  /** Sessions that wait for the disk. */
+  private logWaits: LogWait[] = [];
   private maxMemoryBytes = 0;
   private lastInputBytes = 0;
   private lastOutputBytes = 0;
   private lastChanges = 0;
   /** A password is set: sessions start as strangers. */
   private needsPassword = false;
+  /** Closed while a script kept locks, and not forgotten yet. */
+  private forgotten: Connection[] = [];
+  /** Answers this thread's other connections in a pause of its script; given by the transport. */
+  serveBusy: () => void = () => {};
+  /** Has one of them asked for the end of the server? */
+  isEndWanted: () => boolean = () => false;
+  forgetEndWish: () => void = () => {};
 
   constructor(shape: ProcessShape, thread: number, log: LogFile) {
     this.shape = shape;
@@ -83,11 +129,12 @@ export class Executor {
     const table = new CommandTable(allCommands);
     this.commandStats = new CommandStats(shape.commandStats, table.all.length, threadCount, thread);
     this.stats = new ServerStats(shape.serverStats, statThreads(shape), thread);
+    this.latency = new LatencyMonitor(shape.latency, () => this.clock.nowMs());
     this.slowlog = new Slowlog(shape.slowlog, () => this.clock.nowMs());
     this.clients = new ClientDirectory(shape.clients, threadCount, shape.clientsPerThread, thread);
     const slabs = attachSlabs(shape.slabs, shape.slabStarts);
     this.keyspace = new Keyspace(slabs, shape.databaseCount, this.stats.lookups);
-    this.sink = new CountingSink(shape.numbers);
+    this.sink = new AppendLog(shape.logs, thread, new SystemDisk());
     this.post = new Post(shape.mesh, thread, locksHeld);
     this.pubsub = new PubSub({
       shape: shape.pubsub,
@@ -95,16 +142,24 @@ export class Executor {
       post: this.post,
       eachPartition: (visitor) => this.visitPartitions(visitor),
     });
+    this.tracking = this.makeTracking();
+    this.monitors = this.makeMonitors();
     const effects = new Effects(this.sink, {
       classes: 0,
       notify: (partition, event, database, u8, start, length) =>
         this.pubsub.notices.note(partition, event, database, u8, start, length),
     });
+    this.saving = new Saving(shape.saving);
     this.hearOfKeys(effects);
     this.board = new Board(shape.board, thread, (owner) => this.post.wake(owner));
     // Parts come in the middle of other commands: they have a keyspace object of their own.
     const partKeyspace = new Keyspace(slabs, shape.databaseCount, this.stats.lookups);
     this.parts = new Parts(this.board, threadCount, partKeyspace);
+    this.migrations = new Migrations(this);
+    // As main has it: CONFIG SET dir moves snapshots alone.
+    const logDirectory = `${process.cwd()}/${this.config.text('appenddirname')}`;
+    this.feed = new Feed(this.sink.files, thread, logDirectory);
+    this.followers = new Followers(this);
     this.door = new Door(this, table, this.commandStats, this.slowlog);
     const idle = this.makeSession(0, '', '', -1);
     this.runner = new Runner({
@@ -117,29 +172,20 @@ export class Executor {
       parts: threadCount > 1 ? this.parts : null,
       waiters: shape.waiters,
       watchers: shape.watchers,
+      scripts: shape.scripts,
+      tracking: this.tracking,
+      monitors: this.monitors,
       thread,
       session: idle,
       args: new Slices(),
       reply: new Reply(new Uint8Array(new ArrayBuffer(1024)), new GrowingEdge()),
     });
-    this.serving = new Serving(this.runner, limits, {
-      beforeReplies: () => this.endTurn(),
-      closed: (connection) => this.forget(connection),
-      log: (level, line) => log.write(level, line),
-      beforeCommands: () => this.refresh(),
-      touched: (connection) => this.touch(connection),
-      commandEnded: () => {
-        if (this.pubsub.hasNews) this.pubsub.settle();
-      },
-      answered: (place) => this.runner.blocking.leave(place as WaiterPlace),
-      deadlineMoved: () => {
-        // The loop of the other transport counts its sleep anew in every turn.
-        if (shape.facts.transport === 'node') this.post.bell.ring();
-      },
-    });
-    this.pubsub.connect(this.serving.pushes);
+    this.serving = this.makeServing();
+    this.makeImages();
+    this.runner.blocking.isLockedOut = () => this.control.isAnyScriptBusy;
     this.refuseChanges();
     this.applyConfig();
+    this.refresh();
   }
 
   /** What happens to keys by itself leaves records and notifications. */
@@ -158,6 +204,77 @@ export class Executor {
     sinks.fieldsExpired = (partition, u8, start, length, isGone) => {
       effects.announce(partition, u8, start, length, Notify.Hash, 'hexpired');
       if (isGone) effects.announce(partition, u8, start, length, Notify.Generic, 'del');
+    };
+  }
+
+  private makeServing(): Serving {
+    const serving = new Serving(this.runner, limits, {
+      beforeReplies: () => this.endTurn(),
+      closed: (connection) => this.forget(connection),
+      log: (level, line) => this.log.write(level, line),
+      beforeCommands: () => this.refresh(),
+      touched: (connection) => this.touch(connection),
+      commandEnded: () => this.tellNews(false),
+      answered: (place) => this.runner.blocking.leaveSoon(place as WaiterPlace),
+      deadlineMoved: () => {
+        // The loop of the other transport counts its sleep anew in every turn.
+        if (this.shape.facts.transport === 'node') this.post.bell.ring();
+      },
+    });
+    this.pubsub.connect(serving.pushes);
+    this.tracking.connect(serving.pushes);
+    this.monitors.connect(serving.pushes);
+    return serving;
+  }
+
+  private makeMonitors(): Monitors {
+    const { threadCount } = this.shape.facts;
+    return new Monitors(this.thread, threadCount, this.post, (isAnybody) => {
+      if (isAnybody) this.runner.raised |= Gate.Monitored;
+      else this.runner.raised &= ~Gate.Monitored;
+      this.runner.attendance.setMonitored(isAnybody);
+    });
+  }
+
+  private makeTracking(): Tracking {
+    const { shape, thread, clients, keyspace } = this;
+    const self = holderOf(thread);
+    const chance = Prng.fromEntropy();
+    return new Tracking({
+      shape: shape.tracking,
+      thread,
+      partitions: keyspace.partitions,
+      post: this.post,
+      eachPartition: (visitor) => this.visitPartitions(visitor),
+      visit: (index, visitor) => {
+        const partition = keyspace.partitions[index]!;
+        takeLock(partition.slab.i32, Header.Lock, self);
+        visitor(partition);
+        releaseLock(partition.slab.i32, Header.Lock);
+      },
+      hashOf: hashBytes,
+      random: (below) => chance.below(below),
+      threadOf: (slot) => clients.threadOf(slot),
+      isConnected: (slot, id) => clients.isOpen(slot, id),
+      sessionAt: (slot) => this.serving.connectionAt(slot)?.session ?? null,
+      noted: (session) => this.noteTracked(session),
+    });
+  }
+
+  private noteTracked(session: TrackedSession): void {
+    const { slot, tracked } = session;
+    session.trackedChanged();
+    this.clients.setRedirect(slot, tracked === null ? -1 : tracked.redirect);
+  }
+
+  /** A walking snapshot gets what it has not seen yet before this thread changes it. */
+  private makeImages(): void {
+    const { keyspace, runner } = this;
+    const images = new ImageWriter(this.shape.images, this.saving, this.thread);
+    keyspace.sinks.saveFirst = (partition, bucket) => {
+      const hasChanged = runner.effects.dirty !== 0 || runner.context.executing !== null;
+      const { slab, databaseAtCut } = partition;
+      images.save(slab, bucket, databaseAtCut, keyspace.recency, hasChanged);
     };
   }
 
@@ -207,8 +324,19 @@ export class Executor {
   }
 
   private forget(connection: Connection): void {
+    const { session } = connection;
+    const isBound =
+      session.watch !== NO_WATCH || session.subscriptions !== null || session.tracked !== null;
+    // What it leaves behind stands under locks that a script may keep.
+    if (isBound && this.control.isAnyScriptBusy) {
+      this.forgotten.push(connection);
+      return;
+    }
     this.runner.transactions.closed(connection.session);
+    this.feed.closed(connection.session.id);
     this.pubsub.leave(connection.session);
+    this.tracking.closed(connection.session);
+    this.monitors.remove(connection.session);
     this.clients.close(connection.session.slot);
     this.control.addConnections(this.thread, -1);
   }
@@ -233,8 +361,13 @@ export class Executor {
    * served leave no earlier than those of the commands that served them.
    */
   endTurn(): void {
-    this.sink.endTurn();
-    if (this.pubsub.hasNews) this.pubsub.settle();
+    const { hasRecords } = this.sink;
+    const isSafe = this.sink.endTurn();
+    if (hasRecords && this.feed.isWakingAsked) this.followers.wake();
+    if (this.logWaits.length !== 0) this.isLookDue = true;
+    // Who is closed hears no news of what was not kept.
+    if (!isSafe) this.closeUnsafe();
+    this.tellNews(true);
     const { served } = this.runner.blocking;
     if (served.length === 0) return;
     let isPosted = false;
@@ -249,6 +382,36 @@ export class Executor {
     }
     served.length = 0;
     if (isPosted) this.post.flush();
+    if (this.tracking.hasLate) this.tracking.settleLate();
+  }
+
+  /**
+   * The log does not hold what this turn has changed: nobody is told that it was done. To clients
+   * it looks as if the server had died in between, which leaves open what came of it.
+   */
+  private closeUnsafe(): void {
+    const { served, waiters } = this.runner.blocking;
+    this.serving.closeUnanswered();
+    for (const { waiter } of served) {
+      this.door.closeClient(waiters.slotOf(waiter), waiters.idOf(waiter));
+    }
+    served.length = 0;
+  }
+
+  /**
+   * Others hear of what has happened, now that no lock is held; `endsTurn`: also what is told once
+   * a turn.
+   */
+  private tellNews(endsTurn: boolean): void {
+    const { tracking, monitors, pubsub } = this;
+    if (tracking.hasNews) tracking.settle(endsTurn);
+    if (pubsub.hasNews) pubsub.settle();
+    if (monitors.hasNews) monitors.settle();
+  }
+
+  /** Is there something that others have to hear of? */
+  get hasNews(): boolean {
+    return this.tracking.hasNews || this.pubsub.hasNews || this.monitors.hasNews;
   }
 
   /** MessageKind.Reply: the finished reply of a waiter of this thread. */
@@ -278,8 +441,21 @@ export class Executor {
       this.runner.raised &= ~Gate.OutOfMemory;
     }
     if (this.clients.hasWishes) this.grantWishes();
-    const isPaused = (this.runner.raised & (Gate.Paused | Gate.WritesPaused)) !== 0;
+    if (this.logWaits.length !== 0) this.endLogWaits();
+    if (this.followers.hasWaits && this.followers.look()) this.isLookDue = true;
+    const closed = Gate.Paused | Gate.WritesPaused | Gate.Busy;
+    const isPaused = (this.runner.raised & closed) !== 0;
+    if ((this.runner.raised & Gate.Busy) === 0) this.catchUp();
     if (!isPaused && this.serving.hasPostponed) this.serving.resumePostponed();
+  }
+
+  /** No script keeps locks for too long: what was put off is done. */
+  private catchUp(): void {
+    this.runner.blocking.leaveLate();
+    if (this.forgotten.length === 0) return;
+    const { forgotten } = this;
+    this.forgotten = [];
+    for (const connection of forgotten) this.forget(connection);
   }
 
   /**
@@ -290,10 +466,20 @@ export class Executor {
     const { control, runner } = this;
     if (control.configVersion !== this.configVersion) this.adoptConfig();
     const paused = control.pausedAt(this.keyspace.nowMs);
-    let raised = runner.raised & Gate.OutOfMemory;
+    let raised = (runner.raised & (Gate.OutOfMemory | Gate.Monitored)) | control.gates;
+    // What is being loaded goes by its own records, also for upkeep and for who looks at a key.
+    this.keyspace.expiresByClock = (raised & Gate.Loading) === 0;
     if (paused === PauseMode.All) raised |= Gate.Paused;
     else if (paused === PauseMode.Writes) raised |= Gate.WritesPaused;
+    if (this.sink.logs.failure !== Failure.None) raised |= this.logFailed();
     runner.raised = raised;
+    // Not in the middle of a transaction that pauses and then writes.
+    this.keyspace.keepsExpired = paused !== PauseMode.Nothing && locksHeld() === 0;
+  }
+
+  private logFailed(): Gate {
+    limits.logFailure = diskErrorText(this.sink.logs.errno);
+    return Gate.LogFailed;
   }
 
   /** From within a command: gates now, the rest once it is over. */
@@ -302,15 +488,41 @@ export class Executor {
     this.isLookDue = true;
   }
 
+  /** Followers of this thread are looked at in the next turn. */
+  lookDue(): void {
+    this.isLookDue = true;
+  }
+
+  /** WAITAOF: ends the session's wait when all records up to the number are synced. */
+  waitForLog(session: Session, low: number): void {
+    this.logWaits.push({ session, wait: session.wait, low });
+  }
+
+  private endLogWaits(): void {
+    const { logWaits, serving } = this;
+    this.logWaits = [];
+    for (const each of logWaits) {
+      const { session, wait, low } = each;
+      if (wait === null || session.wait !== wait) continue;
+      const connection = serving.connectionAt(session.slot);
+      if (connection === null || connection.session !== session) continue;
+      if (this.sink.logs.isSynced(low)) serving.endWait(connection, wait.timedOut);
+      else this.logWaits.push(each);
+    }
+  }
+
   /** May this thread sleep, as far as its own turn goes? */
   get isIdle(): boolean {
     return !this.isLookDue && !this.serving.hasReady;
   }
 
-  /** Milliseconds until a pause ends for those who wait here; Infinity if nobody does. */
+  /** Milliseconds until those who wait here have to be looked at; Infinity if nobody does. */
   get pauseLeftMs(): number {
-    if (!this.serving.hasPostponed) return Number.POSITIVE_INFINITY;
-    return Math.max(0, this.control.pausedUntilMs - this.keyspace.nowMs);
+    if (this.logWaits.length !== 0) return LOG_LOOK_MS;
+    const lookMs = this.followers.leftMs;
+    const isPaused = (this.runner.raised & (Gate.Paused | Gate.WritesPaused)) !== 0;
+    if (!isPaused || !this.serving.hasPostponed) return lookMs;
+    return Math.min(lookMs, Math.max(0, this.control.pausedUntilMs - this.keyspace.nowMs));
   }
 
   private grantWishes(): void {
@@ -383,7 +595,11 @@ export class Executor {
     freesLater.onOverwrite = config.flag('lazyfree-lazy-server-del');
     freesLater.onExpiry = config.flag('lazyfree-lazy-expire');
     const slowerThan = config.number('slowlog-log-slower-than');
-    runner.slowerThanUs = slowerThan < 0 ? Number.POSITIVE_INFINITY : slowerThan;
+    runner.slowlogUs = slowerThan < 0 ? Number.POSITIVE_INFINITY : slowerThan;
+    this.latency.thresholdMs = config.number('latency-monitor-threshold');
+    const measuredUs = this.latency.thresholdMs * 1000 || Number.POSITIVE_INFINITY;
+    runner.busyAfterMs = config.number('busy-reply-threshold');
+    runner.slowerThanUs = Math.min(runner.slowlogUs, measuredUs);
     this.slowlog.setLengthMax(config.number('slowlog-max-len'));
     this.commandStats.tracksLatency = config.flag('latency-tracking');
     this.needsPassword = config.bytes('requirepass').length > 0;
@@ -400,7 +616,10 @@ export class Executor {
     setOutputLimit(this.serving.outputLimit, 'normal', outputLimits);
     setOutputLimit(this.serving.subscriberLimit, 'pubsub', outputLimits);
     this.selectNotifications(config.text('notify-keyspace-events'));
-    this.sink.isOn = config.flag('record-sink');
+    this.tracking.keysMax = config.number('tracking-table-max-keys');
+    this.tracking.checkLimit();
+    this.sink.turnOn(config.flag('appendonly'));
+    this.sink.setPolicy(POLICIES[config.text('appendfsync')]!);
     this.log.configure(config.text('logfile'), config.text('loglevel'));
     configureLocks({
       serveParts: () => this.serveParts(),
@@ -414,6 +633,7 @@ export class Executor {
         );
       },
       longHoldMs: config.number('watchdog-lock-ms'),
+      reasonToGiveUp: () => this.door.busyRefusal(),
     });
   }
 
@@ -439,8 +659,10 @@ export class Executor {
     return this.board.serve(this.parts.runPart, 1) > 0;
   }
 
+  /** Of the data, and of the sources of scripts and functions. */
   usedMemory(): number {
-    let sum = 0;
+    const { registry, functions } = this.runner.scripts;
+    let sum = registry.bytes + functions.store.bytes;
     for (const partition of this.keyspace.partitions) sum += usedBytesOf(partition.slab);
     return sum;
   }
@@ -466,7 +688,7 @@ function messageOf(waiter: WaiterPlace, bytes: Uint8Array): Uint8Array {
   return message;
 }
 
-function adoptThresholds(config: Config): void {
+export function adoptThresholds(config: Config): void {
   thresholds.hashMaxListpackEntries = config.number('hash-max-listpack-entries');
   thresholds.hashMaxListpackValue = config.number('hash-max-listpack-value');
   thresholds.setMaxIntsetEntries = config.number('set-max-intset-entries');
@@ -477,6 +699,8 @@ function adoptThresholds(config: Config): void {
   thresholds.listMaxListpackSize = config.number('list-max-listpack-size');
   thresholds.streamNodeMaxBytes = config.number('stream-node-max-bytes');
   thresholds.streamNodeMaxEntries = config.number('stream-node-max-entries');
+  thresholds.streamIdmpDuration = config.number('stream-idmp-duration');
+  thresholds.streamIdmpMaxsize = config.number('stream-idmp-maxsize');
   thresholds.hllSparseMaxBytes = config.number('hll-sparse-max-bytes');
 }
 

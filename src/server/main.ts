@@ -15,9 +15,13 @@ import type { Config } from '../config/config.js';
 import { ConfigError } from '../config/config-error.js';
 import { readStandardInput } from '../config/files.js';
 import { loadConfig } from '../config/load.js';
+import { Gate } from '../dispatch/gates.js';
+import type { ShutdownRequest } from '../dispatch/server-door.js';
 import { CommandTable } from '../dispatch/table.js';
+import { JobPool } from '../jobs/pool.js';
 import { ControlBlock } from '../mesh/control.js';
-import { type MessageHandlers, MessageKind, Post } from '../mesh/post.js';
+import { type MessageHandlers, Post } from '../mesh/post.js';
+import { Ending } from '../mesh/saving.js';
 import { type Listener, openListeners, resolvePlan } from '../net/listen.js';
 import { PAGE_BYTES } from '../slab/alloc.js';
 import { locksHeld } from '../slab/lock.js';
@@ -26,9 +30,14 @@ import { CommandStats } from '../stats/commands.js';
 import { ServerStats } from '../stats/server.js';
 import type { AcceptorStart } from './acceptor.js';
 import { deferCompilerThreads } from './compiler-threads.js';
+import { endingOf } from './ending.js';
 import { listenPlan } from './listen-plan.js';
+import { LoadingStopped } from './loading.js';
 import { LogFile } from './log-file.js';
+import { LogKeeping } from './log-keeping.js';
+import { Saves } from './saves.js';
 import { attachSlabs, createShape, type ProcessShape, reserveSlabs, statThreads } from './shape.js';
+import { loadData } from './start-loading.js';
 import { clearUnixSocket, permitUnixSocket, removeFile } from './unix-socket.js';
 import { FLAGSTONE_VERSION, REDIS_VERSION } from './version.js';
 import type { Listening, WorkerStart } from './worker.js';
@@ -138,6 +147,8 @@ async function start(config: Config, log: LogFile, table: CommandTable): Promise
   const control = new ControlBlock(shape.control);
   new SystemClock(new Float64Array(shape.clock)).followWallClock();
   control.changeConfig(() => control.writeConfig(config.serialise()));
+  // Until the data is loaded: before the first thread, so that nobody sees a part of it.
+  control.raiseGate(Gate.Loading);
   const workers = await startThreads(shape, native);
   return { shape, control, config, log, workers };
 }
@@ -232,23 +243,42 @@ function listeningOf(worker: Worker): Promise<readonly number[]> {
 async function serve(started: Started): Promise<void> {
   const { shape, control, config, log, workers } = started;
   const post = new Post(shape.mesh, shape.mainThread, locksHeld);
-  let end: (reason: string) => void = () => {};
-  const ended = new Promise<string>((resolve) => {
+  let end: () => void = () => {};
+  const ended = new Promise<void>((resolve) => {
     end = resolve;
   });
   const handlers: MessageHandlers[number][] = [];
-  handlers[MessageKind.Shutdown] = () => end('User requested shutdown...');
+  const pool = new JobPool();
+  const logs = new LogKeeping({ shape, config, log, crash: (error) => crash(log, error) });
+  const saves = startSaves(started, post, pool, logs);
+  const shutDown = (reason: string, request: ShutdownRequest) => {
+    log.write('warning', reason);
+    // What is loaded so far is not the data: as in Redis nothing is saved, whoever asks for it.
+    const isLoading = (control.gates & Gate.Loading) !== 0;
+    const how = isLoading ? { ...request, isSaving: false } : request;
+    saves.prepareEnd(how).then(
+      (isReady) => {
+        if (isReady) end();
+      },
+      (error: unknown) => crash(log, error),
+    );
+  };
+  saves.listen(handlers, (request) => shutDown('User requested shutdown...', request));
   for (const worker of workers) {
     worker.once('error', (error) => crash(log, error));
     worker.once('exit', (code) => {
       if (!control.isStopping) crash(log, new Error(`A thread ended with code ${code}.`));
     });
   }
-  process.on('SIGTERM', () => end('Received SIGTERM scheduling shutdown...'));
+  process.on('SIGTERM', () => {
+    const request = endingOf(config.list('shutdown-on-sigterm'));
+    shutDown('Received SIGTERM scheduling shutdown...', request);
+  });
   process.on('SIGINT', () => {
     // Twice from the keyboard is meant.
-    if (control.isStopping) insist(log);
-    end('Received SIGINT scheduling shutdown...');
+    if (saves.saving.ending !== Ending.Nothing) insist(log);
+    const request = endingOf(config.list('shutdown-on-sigint'));
+    shutDown('Received SIGINT scheduling shutdown...', request);
   });
   process.on('SIGPIPE', () => {});
   process.on('SIGHUP', () => {});
@@ -256,12 +286,75 @@ async function serve(started: Started): Promise<void> {
   writePidFile(config, log);
   log.write('notice', 'Server initialized');
   log.write('notice', describeStart(shape, config));
-  if (config.number('port') !== 0) log.write('notice', 'Ready to accept connections tcp');
-  if (config.text('unixsocket') !== '') log.write('notice', 'Ready to accept connections unix');
-  const cron = startCron(started, post, handlers);
-  log.write('warning', await ended);
+  const cron = startCron(started, post, handlers, () => {
+    saves.step();
+    logs.step();
+  });
+  if (await load(started, post, ended, logs, saves)) {
+    saves.loaded();
+    if (config.number('port') !== 0) log.write('notice', 'Ready to accept connections tcp');
+    if (config.text('unixsocket') !== '') log.write('notice', 'Ready to accept connections unix');
+  }
+  await ended;
   cron();
-  await stopAll(started, post);
+  await stopAll(started, post, () => logs.end());
+  await pool.close();
+}
+
+function startSaves(
+  { shape, control, config, log }: Started,
+  post: Post,
+  pool: JobPool,
+  logs: LogKeeping,
+): Saves {
+  const slabs = attachSlabs(shape.slabs, shape.slabStarts);
+  return new Saves({
+    shape,
+    control,
+    config,
+    log,
+    clock: new SystemClock(new Float64Array(shape.clock)),
+    post,
+    // Main counts nothing of its own: it reads as thread 0.
+    stats: new ServerStats(shape.serverStats, statThreads(shape), 0),
+    pool,
+    usedMemory: () => slabs.reduce((sum, slab) => sum + usedBytesOf(slab), 0),
+    logs,
+    crash: (error) => crash(log, error),
+  });
+}
+
+/**
+ * Loads the data, then lets all threads serve; false when the server is to end instead. When it
+ * cannot be loaded, the process ends.
+ */
+async function load(
+  started: Started,
+  post: Post,
+  ended: Promise<unknown>,
+  logs: LogKeeping,
+  saves: Saves,
+): Promise<boolean> {
+  const { shape, control, config, log } = started;
+  let isEnding = false;
+  void ended.then(() => {
+    isEnding = true;
+  });
+  try {
+    const table = new CommandTable(allCommands);
+    const found = await loadData({ shape, config, log, table, isStopping: () => isEnding });
+    logs.begin(found.needsBase ? null : found.recovered);
+    if (found.needsBase) await saves.beginLogs(logs);
+    logs.serve();
+  } catch (error) {
+    if (error instanceof LoadingStopped) return false;
+    log.write('warning', `Fatal error loading the DB: ${(error as Error).message}`);
+    await stopAll(started, post, () => logs.end());
+    throw error;
+  }
+  control.lowerGate(Gate.Loading);
+  for (let thread = 0; thread < post.threadCount; thread++) post.wake(thread);
+  return true;
 }
 
 function insist(log: LogFile): never {
@@ -279,12 +372,39 @@ function describeStart(shape: ProcessShape, config: Config): string {
   return (
     `${facts.threadCount} worker thread(s), ${slabs.length} partitions of ${gib} GiB address ` +
     `space, ${facts.transport} transport, port ${config.number('port')}, pid ${facts.processId}; ` +
-    'nothing is written to disk yet: the data lives as long as the process'
+    describePersistence(config)
+  );
+}
+
+/** What becomes of the data, in the words of whoever would miss it. */
+function describePersistence(config: Config): string {
+  const isSaved = config.list('save').length > 0;
+  const snapshots = isSaved
+    ? `snapshots are saved to ${config.text('dbfilename')}`
+    : 'no snapshots are saved';
+  if (!config.flag('appendonly')) {
+    return isSaved
+      ? `no append log, ${snapshots}: a crash costs the changes since the last one`
+      : 'no append log and no snapshots: the data lives as long as the process';
+  }
+  const losses: Readonly<Record<string, string>> = {
+    always: 'nothing that was acknowledged is lost, even with the machine',
+    everysec: 'a killed process loses nothing, a lost machine up to a second',
+    no: 'a killed process loses nothing, a lost machine what it had not yet written to disk',
+  };
+  return (
+    `append log in ${config.text('appenddirname')}: ${losses[config.text('appendfsync')]}; ` +
+    snapshots
   );
 }
 
 /** Main's own turns: messages, wall clock, samples for INFO. Returns how to stop. */
-function startCron(started: Started, post: Post, handlers: MessageHandlers): () => void {
+function startCron(
+  started: Started,
+  post: Post,
+  handlers: MessageHandlers,
+  step: () => void,
+): () => void {
   const { shape } = started;
   const clock = new SystemClock(new Float64Array(shape.clock));
   const sampler = new Sampler(started, clock);
@@ -294,6 +414,7 @@ function startCron(started: Started, post: Post, handlers: MessageHandlers): () 
       post.bell.announce();
       if (post.poll(handlers) === 0) await post.bell.waitAsync(CRON_MS);
       post.bell.silence();
+      step();
     }
   };
   const timer = setInterval(() => {
@@ -339,12 +460,14 @@ class Sampler {
   }
 }
 
-async function stopAll(started: Started, post: Post): Promise<void> {
+/** Ends all threads; `endLogs` when none is left that could append. */
+async function stopAll(started: Started, post: Post, endLogs: () => Promise<void>): Promise<void> {
   const { control, shape, workers, config, log } = started;
   const exits = workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve)));
   control.stop();
   for (let thread = 0; thread <= shape.facts.threadCount; thread++) post.wake(thread);
   await Promise.all(exits);
+  await endLogs();
   const unixSocket = config.text('unixsocket');
   if (unixSocket !== '') removeFile(unixSocket);
   const pidFile = config.text('pidfile');

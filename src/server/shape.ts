@@ -6,17 +6,23 @@ import type { ServerFacts } from '../dispatch/server-door.js';
 import { Lookup } from '../keyspace/keyspace.js';
 import { createWaiters, type WaitersShape } from '../keyspace/waiters.js';
 import { createWatchers, type WatchersShape } from '../keyspace/watchers.js';
+import { createLogs, type LogsShape } from '../log/logs.js';
 import { type BoardShape, createBoard } from '../mesh/board.js';
 import { createControl } from '../mesh/control.js';
 import type { SleepKind } from '../mesh/doorbell.js';
 import { createMesh, type MeshShape } from '../mesh/post.js';
+import { createSaving } from '../mesh/saving.js';
 import type { PubSubShape } from '../pubsub/hub.js';
 import { createNotices } from '../pubsub/notices.js';
 import { createRegistry } from '../pubsub/registry.js';
+import { createTracking, type TrackingShape } from '../pubsub/tracking.js';
+import { createImageRings, type ImageRings } from '../rdb/images.js';
+import { createScripts, type ScriptsShape } from '../scripting/registry.js';
 import { formatSlab, PAGE_BYTES } from '../slab/alloc.js';
 import { Slab } from '../slab/slab.js';
 import { ClientDirectory } from '../stats/clients.js';
 import { CommandStats } from '../stats/commands.js';
+import { LatencyMonitor } from '../stats/latency.js';
 import { ServerStats } from '../stats/server.js';
 import { Slowlog } from '../stats/slowlog.js';
 import { affordableBytes } from './address-space.js';
@@ -34,15 +40,21 @@ export interface ProcessShape {
   readonly commandStats: SharedArrayBuffer;
   readonly serverStats: SharedArrayBuffer;
   readonly slowlog: SharedArrayBuffer;
+  readonly latency: SharedArrayBuffer;
   readonly clients: SharedArrayBuffer;
   readonly control: SharedArrayBuffer;
-  /** The sequence number of changes. */
-  readonly numbers: SharedArrayBuffer;
+  /** The append logs: one per worker, and main's behind them. */
+  readonly logs: LogsShape;
   readonly mesh: MeshShape;
   readonly board: BoardShape;
   readonly waiters: WaitersShape;
   readonly watchers: WatchersShape;
+  readonly scripts: ScriptsShape;
   readonly pubsub: PubSubShape;
+  /** What goes on with snapshots, and the images that writers make for the one that walks. */
+  readonly saving: SharedArrayBuffer;
+  readonly images: ImageRings;
+  readonly tracking: TrackingShape;
   /** The most that maxclients may be set to. */
   readonly clientsMax: number;
   /** Slots of each thread in the client directory. */
@@ -50,7 +62,12 @@ export interface ProcessShape {
   /** Mesh numbers: workers are 0 to threadCount − 1. */
   readonly acceptorThread: number;
   readonly mainThread: number;
+  /** The job that runs, as a holder of locks; there is one at a time. It has no ring. */
+  readonly jobThread: number;
 }
+
+/** Threads of the mesh that are no workers: the acceptor and main. */
+const OTHER_THREADS = 2;
 
 /** Blocks of statistics: one for each worker, and the acceptor's behind them. */
 export function statThreads(shape: { readonly facts: ServerFacts }): number {
@@ -89,21 +106,27 @@ export function createShape(plan: ShapePlan): ProcessShape {
     commandStats: new SharedArrayBuffer(CommandStats.bytesFor(plan.commandCount, threadCount)),
     serverStats: new SharedArrayBuffer(ServerStats.bytesFor(statThreads(plan))),
     slowlog: new SharedArrayBuffer(Slowlog.bytesFor(SLOWLOG_ENTRIES_MAX)),
+    latency: new SharedArrayBuffer(LatencyMonitor.bytes),
     clients: new SharedArrayBuffer(ClientDirectory.bytesFor(threadCount, clientsPerThread)),
     control: createControl(),
-    numbers: new SharedArrayBuffer(64),
+    logs: createLogs(threadCount + 1),
     mesh: createMesh({ sleeps }),
     board: createBoard({ threadCount }),
     waiters: createWaiters(threadCount, plan.slabs.length),
     watchers: createWatchers(threadCount, plan.slabs.length, threadCount * clientsPerThread),
+    scripts: createScripts(),
     pubsub: {
       registry: createRegistry(threadCount),
       notices: createNotices(plan.slabs.length),
     },
+    saving: createSaving(threadCount + OTHER_THREADS, Math.floor(facts.startedMs / 1000)),
+    images: createImageRings(threadCount + OTHER_THREADS),
+    tracking: createTracking(threadCount, plan.slabs.length),
     clientsMax: plan.clientsMax,
     clientsPerThread,
     acceptorThread: threadCount,
     mainThread: threadCount + 1,
+    jobThread: threadCount + OTHER_THREADS,
   };
 }
 

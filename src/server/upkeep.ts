@@ -5,8 +5,10 @@
 
 import { addressOf, getTid, madviseDontNeed } from '../base/libc.js';
 import { type UpkeepStep, upkeepStep } from '../keyspace/upkeep.js';
-import { holderOf, releaseLock, takeLock, tryLock } from '../slab/lock.js';
+import { Refusal } from '../resp/errors.js';
+import { claimLock, holderOf, releaseLock, tryLock } from '../slab/lock.js';
 import { Header } from '../slab/slab.js';
+import { LatencyEvent } from '../stats/latency.js';
 import { Counter } from '../stats/server.js';
 import type { Executor } from './executor.js';
 import { threadTime } from './thread-time.js';
@@ -58,6 +60,12 @@ export class Upkeep {
       this.position = 0;
       this.nextRoundMs = startMs + INTERVAL_MS;
     }
+    const { tracking, runner } = this.executor;
+    runner.rest();
+    while (tracking.hasToSweep) {
+      tracking.sweepStep();
+      if (clock.monotonicMs() - startMs > SLICE_MS) return 0;
+    }
     while (this.position < this.own.length) {
       if (this.tend(this.own[this.position]!)) this.position++;
       if (clock.monotonicMs() - startMs > SLICE_MS) return 0;
@@ -68,18 +76,30 @@ export class Upkeep {
 
   /** One step for one partition; true when nothing is left to do there for now. */
   private tend(index: number): boolean {
-    const { keyspace, thread, control, runner } = this.executor;
+    const { keyspace, thread, control, runner, clock, latency } = this.executor;
     const partition = keyspace.partitions[index]!;
     const words = partition.slab.i32;
     const self = holderOf(thread);
     // A busy partition is left alone at first: its holder is a command.
-    if (!tryLock(words, Header.Lock, self)) takeLock(words, Header.Lock, self);
+    if (!tryLock(words, Header.Lock, self)) {
+      // Or a script that takes long: then the next turn will do.
+      try {
+        claimLock(words, Header.Lock, self);
+      } catch (thrown) {
+        if (!(thrown instanceof Refusal)) throw thrown;
+        return true;
+      }
+    }
+    const startMs = clock.monotonicMs();
     const done = upkeepStep(partition, this.stepFor(index, control.activeExpire));
+    latency.sample(LatencyEvent.ExpireCycle, clock.monotonicMs() - startMs);
     // Some wait for a key to go.
     if (runner.blocking.hasReady) runner.serveWaiting(index);
     releaseLock(words, Header.Lock);
-    const { pubsub } = this.executor;
-    if (runner.blocking.served.length !== 0 || pubsub.hasNews) this.executor.endTurn();
+    const { blocking } = runner;
+    const isTold = blocking.served.length !== 0 || this.executor.hasNews;
+    // Records of keys that expired are written at once, too: this thread may have no replies soon.
+    if (isTold || this.executor.sink.hasRecords) this.executor.endTurn();
     return done;
   }
 

@@ -11,6 +11,7 @@ import { isLocalPeer } from '../net/listen.js';
 import { NativeTransport } from '../net/native.js';
 import { NodeTransport } from '../net/node.js';
 import { Counter } from '../stats/server.js';
+import { DeferredMail } from './deferred.js';
 import { Executor } from './executor.js';
 import { listenPlan } from './listen-plan.js';
 import { LogFile } from './log-file.js';
@@ -52,10 +53,19 @@ async function main(): Promise<void> {
 }
 
 async function runNative(executor: Executor, upkeep: Upkeep): Promise<void> {
-  const { post, serving, runner, control, board } = executor;
+  const { post, serving, runner, control, board, tracking } = executor;
   const { bell } = post;
   const transport = new NativeTransport(serving, bell.eventfd, () => bell.takeSignal());
   const handlers = connectionHandlers(executor, transport);
+  const mail = new DeferredMail(handlers);
+  executor.isEndWanted = () => transport.busy.isEndWanted;
+  executor.forgetEndWish = () => {
+    transport.busy.isEndWanted = false;
+  };
+  executor.serveBusy = () => {
+    post.poll(mail.handlers);
+    transport.busyTurn();
+  };
   control.isServing();
   let nodeTurnAt = runner.lastReadMs;
   const afterWait = () => {
@@ -69,11 +79,13 @@ async function runNative(executor: Executor, upkeep: Upkeep): Promise<void> {
   while (!control.isStopping) {
     // The time that the last turn ended with: a clock read less.
     const now = runner.lastReadMs;
-    if (now - nodeTurnAt > NODE_TURN_MS) {
+    const isNodeBusy = executor.migrations.active !== 0;
+    if (isNodeBusy || now - nodeTurnAt > NODE_TURN_MS) {
       await nodeTurn();
       runner.readClock();
       nodeTurnAt = runner.lastReadMs;
     }
+    mail.deliver();
     post.poll(handlers);
     if (post.isOverLimit()) {
       holdBack(executor);
@@ -82,10 +94,11 @@ async function runNative(executor: Executor, upkeep: Upkeep): Promise<void> {
     const upkeepMs = upkeep.step(runner.lastReadMs);
     serving.endWaits(runner.keyspace.nowMs);
     serving.serveReady();
+    tracking.receiveLate();
     serving.flushReplies();
     const waitMs = serving.nextDeadline - runner.keyspace.nowMs;
     const sleepMs = Math.min(SLEEP_MS_MAX, upkeepMs, waitMs, executor.pauseLeftMs);
-    const timeoutMs = maySleep(executor) ? sleepMs : 0;
+    const timeoutMs = maySleep(executor) ? Math.min(sleepMs, isNodeBusy ? 1 : sleepMs) : 0;
     transport.turn(Math.max(0, Math.ceil(timeoutMs)), afterWait);
     while (board.hasOffers() && executor.serveParts()) {
       // Parts are short, and somebody waits for them with locks held.
@@ -118,6 +131,13 @@ function maySleep(executor: Executor): boolean {
   return isQuiet && !board.hasOffers() && !clients.hasWishes && !control.isStopping;
 }
 
+function hearMain(executor: Executor, handlers: MessageHandlers[number][]): void {
+  handlers[MessageKind.Answer] = executor.door.answerArrived;
+  // Messages are taken between two turns, and input is preceded by a look at the gates: whatever
+  // main has raised before it asks counts for every command from here on.
+  handlers[MessageKind.Turn] = (from) => executor.post.sendInts(from, MessageKind.Turn, 0, 0, 0, 0);
+}
+
 function connectionHandlers(executor: Executor, transport: NativeTransport): MessageHandlers {
   const handlers: MessageHandlers[number][] = [];
   handlers[MessageKind.Connection] = (_from, u8, start) => {
@@ -136,6 +156,9 @@ function connectionHandlers(executor: Executor, transport: NativeTransport): Mes
   handlers[MessageKind.Reply] = executor.replyArrived;
   handlers[MessageKind.Publish] = executor.pubsub.arrived;
   handlers[MessageKind.Notice] = executor.pubsub.notices.arrived;
+  handlers[MessageKind.Invalidate] = executor.tracking.arrived;
+  handlers[MessageKind.MonitorLine] = executor.monitors.arrived;
+  hearMain(executor, handlers);
   return handlers;
 }
 
@@ -144,12 +167,15 @@ async function runNode(
   upkeep: Upkeep,
   listeningFds: readonly number[] | null,
 ): Promise<void> {
-  const { post, serving, runner, control, config } = executor;
+  const { post, serving, runner, control, config, tracking } = executor;
   const { bell } = post;
   const handlers: MessageHandlers[number][] = [];
   handlers[MessageKind.Reply] = executor.replyArrived;
   handlers[MessageKind.Publish] = executor.pubsub.arrived;
   handlers[MessageKind.Notice] = executor.pubsub.notices.arrived;
+  handlers[MessageKind.Invalidate] = executor.tracking.arrived;
+  handlers[MessageKind.MonitorLine] = executor.monitors.arrived;
+  hearMain(executor, handlers);
   const transport = new NodeTransport(executor.serving, {
     open: (address, local, fd) => executor.openSession(fd, address, local),
     beforeInput: () => {
@@ -181,6 +207,7 @@ async function runNode(
     post.poll(handlers);
     serving.endWaits(runner.keyspace.nowMs);
     serving.serveReady();
+    tracking.receiveLate();
     serving.flushReplies();
     executor.count();
     const waitMs = serving.nextDeadline - runner.keyspace.nowMs;
@@ -235,6 +262,9 @@ function nodeTurn(): Promise<void> {
 
 function stop(executor: Executor): void {
   executor.serving.flushReplies();
+  executor.migrations.end();
+  // Keys may have expired since: main closes the files when all workers have ended.
+  executor.endTurn();
   for (const connection of [...executor.serving.connections]) executor.serving.close(connection);
 }
 

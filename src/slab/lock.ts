@@ -89,6 +89,11 @@ export interface LockWaiting {
   readonly reportLongHold: (hold: LongHold) => void;
   /** 0: never report. */
   readonly longHoldMs: number;
+  /**
+   * Asked now and then by who only claims a lock: whatever is not null is thrown, and the wait is
+   * over (a script keeps the lock for too long).
+   */
+  readonly reasonToGiveUp?: () => unknown;
 }
 
 // State of this thread: each thread has its own copy of the module.
@@ -121,6 +126,14 @@ export function takeLock(words: Int32Array, at: number, self: Holder): void {
   heldCount++;
 }
 
+/** As takeLock, but gives up where LockWaiting has a reason: throws it, and has not the lock. */
+export function claimLock(words: Int32Array, at: number, self: Holder): void {
+  // Acquire, as above.
+  if (Atomics.compareExchange(words, at, 0, self) !== 0) takeSlowly(words, at, self, true);
+  words[at + Lock.Takes] = words[at + Lock.Takes]! + 1;
+  heldCount++;
+}
+
 /** Takes the lock if it is free and unreserved. */
 export function tryLock(words: Int32Array, at: number, self: Holder): boolean {
   // Acquire, as above. A reserved lock is not 0, so this never overtakes a waiter.
@@ -128,6 +141,11 @@ export function tryLock(words: Int32Array, at: number, self: Holder): boolean {
   words[at + Lock.Takes] = words[at + Lock.Takes]! + 1;
   heldCount++;
   return true;
+}
+
+/** Does `self`, this thread, hold the lock? A plain read: only this thread writes it so. */
+export function isHeldBy(words: Int32Array, at: number, self: Holder): boolean {
+  return (words[at]! & Word.HolderMask) === self;
 }
 
 /** Gives the lock back. Only its holder may. */
@@ -163,7 +181,7 @@ function isTakeable(word: number, self: Holder): boolean {
   return reserved === 0 || reserved === self << Word.ReserverShift;
 }
 
-function takeSlowly(words: Int32Array, at: number, self: Holder): void {
+function takeSlowly(words: Int32Array, at: number, self: Holder, mayGiveUp = false): void {
   for (let spins = 0; spins < SPINS; spins++) {
     // Only loads while the lock is taken: a failing swap would pull the cache line from its holder.
     const word = Atomics.load(words, at);
@@ -176,10 +194,10 @@ function takeSlowly(words: Int32Array, at: number, self: Holder): void {
   }
   const word = words[at]!;
   assert((word & Word.HolderMask) !== self, 'a thread that holds a lock does not take it again');
-  waitForLock(words, at, self);
+  waitForLock(words, at, self, mayGiveUp);
 }
 
-function waitForLock(words: Int32Array, at: number, self: Holder): void {
+function waitForLock(words: Int32Array, at: number, self: Holder, mayGiveUp: boolean): void {
   const startMs = clock.monotonicMs();
   // Set once this thread may have used up a wake-up that others hoped for.
   let hasSlept = false;
@@ -210,6 +228,11 @@ function waitForLock(words: Int32Array, at: number, self: Holder): void {
     hasSlept = true;
     // Returns at once if the word has changed since: a release in between is never slept through.
     Atomics.wait(words, at, asleep, SLEEP_MS);
+    const reason = mayGiveUp ? (waiting.reasonToGiveUp?.() ?? null) : null;
+    if (reason !== null) {
+      giveUp(words, at, self);
+      throw reason;
+    }
 
     const take = words[at + Lock.Takes]!;
     if (take !== firstTake) {
@@ -220,6 +243,20 @@ function waitForLock(words: Int32Array, at: number, self: Holder): void {
     }
   }
   countContention(words, at, Math.round((clock.monotonicMs() - startMs) * 1000));
+}
+
+/** This thread waits no longer: it takes its reservation back, and passes on what woke it. */
+function giveUp(words: Int32Array, at: number, self: Holder): void {
+  for (;;) {
+    // Waiters change the word at any time, so it is read afresh until the swap succeeds.
+    const word = Atomics.load(words, at);
+    const isReserver = (word & Word.ReserverMask) === self << Word.ReserverShift;
+    const left = isReserver ? word & ~Word.ReserverMask : word;
+    if (Atomics.compareExchange(words, at, word, left) !== word) continue;
+    // A release may have woken this thread alone: whoever sleeps on looks for itself.
+    Atomics.notify(words, at, Number.POSITIVE_INFINITY);
+    return;
+  }
 }
 
 /** The reserver bits to add to `word`: this thread's if it has waited long and nobody was first. */
@@ -267,6 +304,26 @@ export function takeLocks(
   for (let index = 0; index < count; index++) {
     const partition = partitions[index]!;
     takeLock(places.words[partition]!, places.ats[partition]!, self);
+  }
+}
+
+/** As takeLocks, by claimLock: what it throws leaves none of them taken. */
+export function claimLocks(
+  places: LockPlaces,
+  partitions: Int32Array,
+  count: number,
+  self: Holder,
+): void {
+  assertAscending(partitions, count);
+  let index = 0;
+  try {
+    for (; index < count; index++) {
+      const partition = partitions[index]!;
+      claimLock(places.words[partition]!, places.ats[partition]!, self);
+    }
+  } catch (thrown) {
+    releaseLocks(places, partitions, index);
+    throw thrown;
   }
 }
 

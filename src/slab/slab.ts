@@ -48,6 +48,10 @@ export const enum Header {
   WaitedKeys = SavedFirst + 1,
   LazyFreed = WaitedKeys + 1,
   Splits = LazyFreed + 1,
+  // Databases that a snapshot has yet to walk through: those of the keyspace, and a list of those
+  // that were emptied meanwhile. See keyspace/snapshot.ts.
+  WalkedRoots = Splits + 1,
+  LeftRoots = WalkedRoots + 1,
   // Allocator.
   UsedGranules = Listeners + 16,
   UsedPages = UsedGranules + 1,

@@ -91,6 +91,8 @@ export interface ClientView extends ClientFacts {
   readonly queuedBytes: number;
   readonly outputBytes: number;
   readonly outputChunks: number;
+  /** The session that gets its invalidations; 0 for itself, -1 while nothing is tracked. */
+  readonly redirect: number;
 }
 
 const enum Head {
@@ -132,6 +134,7 @@ const enum Double {
   ArgumentBytes = 4,
   QueuedBytes = 5,
   OutputBytes = 6,
+  Redirect = 7,
   Count = 8,
 }
 
@@ -224,6 +227,7 @@ export class ClientDirectory {
     i32[at + Word.Command] = -1;
     f64[this.doubleOf(at, Double.Id)] = facts.id;
     f64[this.doubleOf(at, Double.CreatedMs)] = facts.createdMs;
+    f64[this.doubleOf(at, Double.Redirect)] = -1;
     this.writeText(at, ADDRESS_AT, facts.address, CLIENT_ADDRESS_BYTES_MAX);
     this.writeText(at, LOCAL_ADDRESS_AT, facts.localAddress, CLIENT_ADDRESS_BYTES_MAX);
     this.writeText(at, NAME_AT, '', CLIENT_NAME_BYTES_MAX);
@@ -290,6 +294,11 @@ export class ClientDirectory {
     this.i32[at + Word.OutputChunks] = sizes.outputChunks;
   }
 
+  /** Input that is held, or the command that runs: what CLIENT LIST shows its own session of. */
+  setInput(slot: number, bytes: number): void {
+    this.f64[this.doubleOf(this.ownWordOf(slot), Double.InputBytes)] = bytes;
+  }
+
   setProtocol(slot: number, protocol: number): void {
     this.i32[this.ownWordOf(slot) + Word.Protocol] = protocol;
   }
@@ -307,6 +316,11 @@ export class ClientDirectory {
     this.i32[at + Word.Queued] = queued;
     this.i32[at + Word.Watched] = watched;
     this.f64[this.doubleOf(at, Double.QueuedBytes)] = queuedBytes;
+  }
+
+  /** CLIENT TRACKING: who gets its invalidations (0 for itself), -1 when it is off. */
+  setRedirect(slot: number, redirect: number): void {
+    this.f64[this.doubleOf(this.ownWordOf(slot), Double.Redirect)] = redirect;
   }
 
   /** Texts are latin1 and fit their limits: who sets longer ones is refused before. */
@@ -403,6 +417,14 @@ export class ClientDirectory {
     return null;
   }
 
+  /** Is connection `id` open in this slot, and not about to be closed? */
+  isOpen(slot: number, id: number): boolean {
+    const at = this.wordOf(slot);
+    // Ids are not used again: one that is read whole while its slot is open is that connection's.
+    const isSame = this.f64[this.doubleOf(at, Double.Id)] === id;
+    return isSame && this.i32[at + Word.IsOpen] === 1 && !this.isEnding(at);
+  }
+
   /** All open connections, by id. */
   views(): ClientView[] {
     const views: ClientView[] = [];
@@ -469,6 +491,7 @@ export class ClientDirectory {
       queuedBytes: f64[doubles + Double.QueuedBytes]!,
       outputBytes: f64[doubles + Double.OutputBytes]!,
       outputChunks: i32[at + Word.OutputChunks]!,
+      redirect: f64[doubles + Double.Redirect]!,
     };
   }
 

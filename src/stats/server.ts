@@ -52,9 +52,20 @@ const enum Shared {
   OperationsPerSecond = 8,
   InputPerSecond = 10,
   OutputPerSecond = 12,
+  LoadingStartMs = 26,
+  LoadingTotalBytes = 28,
+  LoadingLoadedBytes = 30,
+  LoadedKeys = 32,
+  LoadedExpiredKeys = 34,
   /** Forty bytes of text. */
   ReplicationId = 16,
-  Words = 32,
+  Words = 40,
+}
+
+export interface LoadingFigures {
+  readonly startMs: number;
+  readonly totalBytes: number;
+  readonly loadedBytes: number;
 }
 
 /** Hex digits of a replication id. */
@@ -176,6 +187,37 @@ export class ServerStats {
 
   get outputBytesPerSecond(): number {
     return this.f64[Shared.OutputPerSecond >> 1]!;
+  }
+
+  /** What is being loaded; all zero when nothing was since the start. */
+  get loading(): LoadingFigures {
+    const { f64 } = this;
+    return {
+      startMs: f64[Shared.LoadingStartMs >> 1]!,
+      totalBytes: f64[Shared.LoadingTotalBytes >> 1]!,
+      loadedBytes: f64[Shared.LoadingLoadedBytes >> 1]!,
+    };
+  }
+
+  set loading({ startMs, totalBytes, loadedBytes }: LoadingFigures) {
+    const { f64 } = this;
+    f64[Shared.LoadingStartMs >> 1] = startMs;
+    f64[Shared.LoadingTotalBytes >> 1] = totalBytes;
+    f64[Shared.LoadingLoadedBytes >> 1] = loadedBytes;
+  }
+
+  /** Keys that the last RDB file gave, and those of it that had expired. */
+  get loadedKeys(): { readonly loaded: number; readonly expired: number } {
+    const { f64 } = this;
+    return {
+      loaded: f64[Shared.LoadedKeys >> 1]!,
+      expired: f64[Shared.LoadedExpiredKeys >> 1]!,
+    };
+  }
+
+  noteLoadedKeys(loaded: number, expired: number): void {
+    this.f64[Shared.LoadedKeys >> 1] = loaded;
+    this.f64[Shared.LoadedExpiredKeys >> 1] = expired;
   }
 
   /** The name of this history of changes: 40 hex digits, empty until one is set. */

@@ -216,7 +216,7 @@ export class Slowlog {
 
 /** The words of a command as Redis cuts them, secrets left out. */
 function cutWords(fullName: string, args: Slices): string[] {
-  const secrets = SECRETS[fullName]?.(args) ?? NO_SECRETS;
+  const secrets = secretsOf(fullName, args);
   const words: string[] = [];
   const shown = Math.min(args.count, ARGUMENTS_MAX);
   for (let index = 0; index < shown; index++) {
@@ -229,6 +229,11 @@ function cutWords(fullName: string, args: Slices): string[] {
     }
   }
   return words;
+}
+
+/** Words of a command that nobody may read, who looks on at it or reads the log. */
+export function secretsOf(fullName: string, args: Slices): ReadonlySet<number> {
+  return SECRETS[fullName]?.(args) ?? NO_SECRETS;
 }
 
 function cutWord(args: Slices, index: number): string {
@@ -251,6 +256,17 @@ const SECRET_PARAMETERS: ReadonlySet<string> = new Set([
 
 /** Words that must not be shown to whoever reads the log, by the full name of the command. */
 const SECRETS: Readonly<Record<string, ((args: Slices) => ReadonlySet<number>) | undefined>> = {
+  migrate(args) {
+    const found = new Set<number>();
+    for (let index = 6; index < args.count; index++) {
+      const option = args.text(index).toLowerCase();
+      if (option === 'keys') break;
+      const count = option === 'auth' ? 1 : option === 'auth2' ? 2 : 0;
+      for (let at = 1; at <= count; at++) found.add(index + at);
+      index += count;
+    }
+    return found;
+  },
   auth: (args) => new Set(Array.from({ length: args.count - 1 }, (_, index) => index + 1)),
   hello(args) {
     const secrets = new Set<number>();

@@ -294,9 +294,9 @@ const EXPECTED_ENTRIES = 280;
 
 /**
  * Makes segments for `count` entries in an empty table, so that none is split while they come.
- * Memory was reserved.
+ * Memory was reserved. `epoch` is that of the keyspace, 0 for a table of elements.
  */
-export function expectEntries(slab: Slab, rootAt: number, count: number): void {
+export function expectEntries(slab: Slab, rootAt: number, count: number, epoch = 0): void {
   const { i32 } = slab;
   assert(
     i32[rootAt + TableRoot.Directory] === NONE,
@@ -308,7 +308,7 @@ export function expectEntries(slab: Slab, rootAt: number, count: number): void {
   const directory = allocate(slab, Math.max(DIRECTORY_BYTES_MIN, words * 4));
   assert(directory !== NONE, 'memory for a directory was reserved');
   for (let index = 0; index < words; index++) {
-    const segment = createSegment(slab, 0);
+    const segment = createSegment(slab, epoch);
     assert(segment !== NONE, 'memory for segments was reserved');
     i32[(directory << 1) + index] = segment | depth;
   }

@@ -13,5 +13,8 @@ export const thresholds = {
   listMaxListpackSize: -2,
   streamNodeMaxBytes: 4096,
   streamNodeMaxEntries: 100,
+  /** Of streams that were not told otherwise (XCFGSET): seconds, and iids of each producer. */
+  streamIdmpDuration: 100,
+  streamIdmpMaxsize: 100,
   hllSparseMaxBytes: 3000,
 };

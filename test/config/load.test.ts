@@ -159,19 +159,18 @@ describe('Included files', () => {
 
 describe('The whole configuration', () => {
   it('is refused at the line that asks for what Flagstone does not do', () => {
-    expect(errorOf(() => load('port 1\nappendonly yes\n'))).toBe(
+    expect(errorOf(() => load('port 1\ntls-port 6380\n'))).toBe(
       block([
         'Reading the configuration file, at line 2',
-        ">>> 'appendonly yes'",
-        'append-only logs arrive in a later version; start with appendonly no, ' +
-          'nothing is kept on disk',
+        ">>> 'tls-port 6380'",
+        'encrypted connections arrive in a later version; put a TLS proxy such as stunnel in front',
       ]),
     );
   });
 
   it('is taken when a later line, or an option, takes that back', () => {
-    const { options } = parseCommandLine(['--appendonly', 'no']);
-    expect(load('appendonly yes\n', { options }).flag('appendonly')).toBe(false);
+    const { options } = parseCommandLine(['--tls-port', '0']);
+    expect(load('tls-port 6380\n', { options }).number('tls-port')).toBe(0);
   });
 
   it('warns of what has no effect', () => {

@@ -19,17 +19,18 @@ function traitsOf(row: Row): string {
 }
 
 describe('The table of parameters', () => {
-  it("has the names of Redis 7.2.6 and Flagstone's own, and no others", () => {
+  it("has the names of Redis 7.2.6, what Redis 8 added, and Flagstone's own, and no others", () => {
     const own = OWN_PARAMETERS.map((row) => row.name);
-    const expected = [...REDIS_PARAMETERS.map((parameter) => parameter.name), ...own];
+    const newer = ['stream-idmp-duration', 'stream-idmp-maxsize'];
+    const expected = [...REDIS_PARAMETERS.map((parameter) => parameter.name), ...newer, ...own];
     expect(PARAMETERS.map((row) => row.name).sort()).toEqual(expected.sort());
     expect(own).toEqual([
       'threads',
       'partitions',
       'partition-size',
       'transport',
+      'feed-history-bytes',
       'watchdog-lock-ms',
-      'record-sink',
     ]);
   });
 
@@ -62,9 +63,11 @@ describe('Support', () => {
   it.each<[string, Value, string]>([
     ['port', 7000n, 'ok'],
     ['appendonly', false, 'ok'],
-    ['appendonly', true, 'refused'],
-    ['save', [], 'ok'],
-    ['save', ['900', '1'], 'inert'],
+    ['appendonly', true, 'ok'],
+    ['aof-use-rdb-preamble', true, 'ok'],
+    ['aof-use-rdb-preamble', false, 'inert'],
+    ['aof-timestamp-enabled', true, 'inert'],
+    ['save', ['900', '1'], 'ok'],
     ['daemonize', true, 'refused'],
     ['supervised', 'systemd', 'inert'],
     ['syslog-enabled', true, 'refused'],
@@ -85,13 +88,10 @@ describe('Support', () => {
     expect(support(name, value)).toBe(kind);
   });
 
-  it('takes every default but the save points, which nothing saves yet', () => {
+  it('takes every default', () => {
     const doubtful = PARAMETERS.filter((row) => support(row.name, row.default) !== 'ok');
-    expect(doubtful.map((row) => row.name)).toEqual(['save']);
-    expect(new Config().warnings()).toEqual([
-      "'save' has no effect in Flagstone because snapshots arrive in a later version: " +
-        'nothing is saved yet',
-    ]);
+    expect(doubtful.map((row) => row.name)).toEqual([]);
+    expect(new Config().warnings()).toEqual([]);
   });
 
   it('has a sentence for whatever it refuses', () => {

@@ -1,19 +1,23 @@
-// Records and frames of the logs, and the sink that writes and counts them.
+// Records and frames of the logs, as a turn leaves them in its file.
 
 import { describe, expect, it } from 'vitest';
 import { Slices } from '../../src/base/slices.js';
 import { Effects } from '../../src/dispatch/effects.js';
-import { CountingSink } from '../../src/log/counting-sink.js';
-import { FRAME_HEAD_BYTES, readFrame, recordBytes } from '../../src/log/record.js';
+import { FILE_HEAD_BYTES } from '../../src/log/file-head.js';
+import { readFrame } from '../../src/log/record.js';
 import { Parser } from '../../src/resp/parse.js';
+import { LOG_DIRECTORY, LogWorld } from '../support/logs.js';
 import { randomTest } from '../support/random-test.js';
 
-function start(bytes = 4096) {
-  const counter = new SharedArrayBuffer(4);
-  const buffer = new Uint8Array(new SharedArrayBuffer(bytes));
-  const sink = new CountingSink(counter, buffer);
-  sink.isOn = true;
-  return { counter, buffer, sink };
+/** A log, and what its file holds behind the head. */
+function start() {
+  const world = new LogWorld(1, { bufferBytes: 256 * 1024 });
+  const sink = world.logs[0]!;
+  const written = (): Uint8Array => {
+    sink.endTurn();
+    return world.disk.contentOf(`${LOG_DIRECTORY}/log-1-0.flog`)!.slice(FILE_HEAD_BYTES);
+  };
+  return { sink, written };
 }
 
 function bodiesOf(u8: Uint8Array, at = 0): { bodies: string[]; end: number } {
@@ -25,8 +29,8 @@ function bodiesOf(u8: Uint8Array, at = 0): { bodies: string[]; end: number } {
 
 describe('a frame', () => {
   randomTest('gives back the records of a turn, whatever their lengths and places', 5, (random) => {
-    const { buffer, sink } = start(64 * 1024);
-    const written: { body: string; database: number }[] = [];
+    const { sink, written } = start();
+    const appended: { body: string; database: number }[] = [];
     for (let length = 0; length < 400; length += 1 + random.below(7)) {
       const offset = random.below(9);
       const source = new Uint8Array(length + offset + 5);
@@ -34,24 +38,24 @@ describe('a frame', () => {
       const database = random.below(16);
       sink.append(database, source, offset, length);
       const body = Buffer.from(source.subarray(offset, offset + length)).toString('latin1');
-      written.push({ body, database });
+      appended.push({ body, database });
     }
-    sink.endTurn();
-    const { records, end } = readFrame(buffer, 0, buffer.length)!;
+    const u8 = written();
+    const { records, end } = readFrame(u8, 0, u8.length)!;
     const read = records.map(({ body, database }) => ({
       body: Buffer.from(body).toString('latin1'),
       database,
     }));
-    expect(read).toEqual(written);
-    expect(records.map(({ low }) => low)).toEqual(written.map((_, index) => index + 1));
-    expect([sink.recordCount, sink.frameCount, sink.byteCount]).toEqual([written.length, 1, end]);
+    expect(read).toEqual(appended);
+    expect(records.map(({ low }) => low)).toEqual(appended.map((_, index) => index + 1));
+    expect(end).toBe(u8.length);
   });
 
   it('is refused when it is torn or any byte of it has changed', () => {
-    const { buffer, sink } = start();
+    const { sink, written } = start();
     const { u8 } = Slices.of('*1\r\n$4\r\nPING\r\n');
     sink.append(0, u8, 0, u8.length);
-    sink.endTurn();
+    const buffer = written();
     const { end } = bodiesOf(buffer);
     for (let cut = 0; cut < end; cut++) expect(readFrame(buffer, 0, cut)).toBeNull();
     for (let at = 0; at < end; at++) {
@@ -61,47 +65,11 @@ describe('a frame', () => {
     }
     expect(readFrame(buffer, 0, buffer.length)).not.toBeNull();
   });
-
-  it('begins anew in front when the buffer is full, and a record too large is only counted', () => {
-    const { buffer, sink } = start(120);
-    const u8 = new Uint8Array(200).fill(0x61);
-    sink.append(0, u8, 0, 40);
-    sink.append(0, u8, 0, 41);
-    // The second did not fit behind the first: its frame stands in front.
-    sink.endTurn();
-    expect(bodiesOf(buffer).bodies).toEqual(['a'.repeat(41)]);
-    sink.append(0, u8, 0, 200);
-    sink.endTurn();
-    expect(sink.recordCount).toBe(3);
-    const whole = [40, 41, 200].map((bytes) => FRAME_HEAD_BYTES + recordBytes(bytes));
-    expect(sink.byteCount).toBe(whole.reduce((sum, bytes) => sum + bytes));
-  });
-});
-
-describe('a number', () => {
-  it('goes on counting where the shared word wraps', () => {
-    const { buffer, counter, sink } = start();
-    // As other threads would move it on, seen now and then.
-    for (const low of [2 ** 30, 2 ** 31 - 1, -(2 ** 30), -2]) {
-      new Int32Array(counter)[0] = low;
-      sink.observe();
-    }
-    const u8 = new Uint8Array(4);
-    for (let index = 0; index < 3; index++) sink.append(0, u8, 0, 4);
-    sink.endTurn();
-    const { records } = readFrame(buffer, 0, buffer.length)!;
-    expect(records.map(({ low, high }) => [low, high])).toEqual([
-      [-1, 0],
-      [0, 1],
-      [1, 1],
-    ]);
-    expect(sink.lastNumber).toBe(2 ** 32 + 1);
-  });
 });
 
 describe('the record of a command', () => {
   it('is what the client sent, byte for byte', () => {
-    const { buffer, sink } = start();
+    const { sink, written } = start();
     const effects = new Effects(sink, { classes: 0, notify() {} });
     const text = 'x*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n*1\r\n$4\r\nPING\r\n';
     const u8 = new Uint8Array(Buffer.from(text, 'latin1'));
@@ -110,12 +78,11 @@ describe('the record of a command', () => {
     parser.next();
     effects.dirty = 1;
     effects.settle(0, parser.args);
-    sink.endTurn();
-    expect(bodiesOf(buffer).bodies).toEqual(['*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n']);
+    expect(bodiesOf(written()).bodies).toEqual(['*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n']);
   });
 
   it('is made of its words when they came as a line', () => {
-    const { buffer, sink } = start();
+    const { sink, written } = start();
     const effects = new Effects(sink, { classes: 0, notify() {} });
     const args = new Slices();
     const parser = new Parser(args, { bulkBytesMax: 100 });
@@ -126,7 +93,6 @@ describe('the record of a command', () => {
     }
     effects.dirty = 1;
     effects.settle(0, args);
-    sink.endTurn();
-    expect(bodiesOf(buffer).bodies).toEqual(['*3\r\n$3\r\nset\r\n$1\r\nk\r\n$3\r\na b\r\n']);
+    expect(bodiesOf(written()).bodies).toEqual(['*3\r\n$3\r\nset\r\n$1\r\nk\r\n$3\r\na b\r\n']);
   });
 });

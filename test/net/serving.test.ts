@@ -370,6 +370,74 @@ describe('a peer that does not read', () => {
     expect(peer.pieces.every((piece) => piece.length === 1)).toBe(true);
   });
 
+  it('gets what is queued for it when the log has what it promises', () => {
+    const server = start();
+    const { executor } = server;
+    const peer = new Peer(server);
+    peer.session.takes(0);
+    peer.send(['SET', 'k', 'v']);
+    const takenAtEnds: number[] = [];
+    const endTurn = executor.endTurn.bind(executor);
+    executor.endTurn = () => {
+      takenAtEnds.push(peer.pieces.length);
+      endTurn();
+    };
+
+    peer.session.takes(100);
+
+    expect(takenAtEnds[0]).toBe(0);
+    expect(peer.take()).toBe('+OK');
+  });
+
+  it('gets no reply that a message has queued when the log does not have it', () => {
+    const server = start();
+    const { executor } = server;
+    const [writer, speaker] = [new Peer(server), new Peer(server)];
+    writer.send(['HELLO', '3'], ['SUBSCRIBE', 'channel']);
+    speaker.send(['HELLO', '3'], ['SUBSCRIBE', 'other']);
+    writer.take();
+    const commands: [Peer, Command][] = [
+      [writer, ['SET', 'k', 'v']],
+      [speaker, ['PUBLISH', 'channel', 'message']],
+    ];
+    for (const [{ session }, command] of commands) {
+      const bytes = encodeCommands([command]);
+      executor.serving.received(session.connection, bytes, 0, bytes.length);
+    }
+    expect(writer.session.connection.outputBytes).toBeGreaterThan(0);
+
+    executor.endTurn = () => executor.serving.closeUnanswered();
+    executor.serving.flushReplies();
+
+    expect(writer.take()).toBe('');
+    expect(writer.isClosed).toBe(true);
+  });
+
+  it('has its writers closed before others hear of what the log does not have', () => {
+    const server = start();
+    const { serving, sink, pubsub } = server.executor;
+    const [writer, listener] = [new Peer(server), new Peer(server)];
+    listener.send(['SUBSCRIBE', 'channel']);
+    listener.take();
+    const order: string[] = [];
+    sink.endTurn = () => order.push('log') === 0;
+    const closeUnanswered = serving.closeUnanswered.bind(serving);
+    serving.closeUnanswered = () => {
+      order.push('closing');
+      closeUnanswered();
+    };
+    Object.defineProperty(pubsub, 'hasNews', {
+      get: () => order.push('news') === 0,
+    });
+
+    writer.send(['PUBLISH', 'channel', 'message']);
+
+    const from = order.indexOf('log');
+    expect(order.slice(from, from + 3)).toEqual(['log', 'closing', 'news']);
+    expect(writer.isClosed).toBe(true);
+    expect(listener.take()).toBe('*3 $7 message $7 channel $7 message');
+  });
+
   it('is closed beyond client-output-buffer-limit', () => {
     const server = start('--client-output-buffer-limit', 'normal', '1mb', '0', '0');
     const peer = new Peer(server);

@@ -39,6 +39,18 @@ const UNITS = [
   'unit/geo',
   'unit/hyperloglog',
   'unit/sort',
+  'unit/multi',
+  'unit/slowlog',
+  'unit/introspection',
+  'unit/introspection-2',
+  'unit/other',
+  'unit/pubsub',
+  'unit/pubsubshard',
+  'unit/tracking',
+  'unit/latency-monitor',
+  'unit/pause',
+  'unit/scripting',
+  'unit/functions',
 ];
 /**
  * Tags of units that would break off: their blocks of this tag cannot begin, because they turn the

@@ -197,6 +197,12 @@ function group(hasRead: boolean, hasActive: boolean): Buffer {
   );
 }
 
+/** What a stream remembers of its producer. */
+const PRODUCERS = body(
+  Buffer.of(60, 5, 1, 0, 1),
+  ...[text('producer'), Buffer.of(1), text('iid'), id(9, 0), wide(9)],
+);
+
 const T = 1_900_000_000_000;
 const TIMED = [
   ['HSET', 'key', 'a', '1', 'b', 'two', 'c', '3'],
@@ -434,6 +440,19 @@ export const FORMS: readonly FormRow[] = [
     [...STREAM, ...GROUP],
     'stream',
     11,
+  ),
+  row(
+    'a stream whose producers named themselves',
+    193,
+    body(STREAM_BLOCKS, Buffer.of(5, 1, 10, 0, 4), group(true, true), PRODUCERS),
+    [
+      ...STREAM,
+      ...GROUP,
+      ['XCFGSET', 'key', 'IDMP-DURATION', '60', 'IDMP-MAXSIZE', '5'],
+      ['XIDMPRECORD', 'key', 'producer', 'iid', '9-0'],
+    ],
+    'stream',
+    12,
   ),
 ];
 

@@ -175,6 +175,33 @@ function streamLies(): (readonly [string, number, Buffer])[] {
         ...[Buffer.of(1), alice, owned],
       ),
     ],
+    ...producerLies(body(good, Buffer.of(1, 5, 1, 5, 1, 0, 0, 1, 0))),
+  ];
+}
+
+/** Of a stream without groups. */
+function producerLies(stream: Buffer): (readonly [string, number, Buffer])[] {
+  const iid = (name: string, ms: number) =>
+    body(text(name), id(5, 1), body(Buffer.from(little(ms, 8))));
+  const one = (...iids: Buffer[]) => body(text('p'), Buffer.of(iids.length), ...iids);
+  const lie = (limits: number[], ...producers: Buffer[]) =>
+    body(stream, Buffer.of(...limits, 0, 0, producers.length), ...producers);
+  const good = one(iid('a', 5));
+  return [
+    ['producers whose iids live for no time', 193, lie([0, 5], good)],
+    ['producers that may have no iids', 193, lie([60, 0], good)],
+    ['a producer with more iids than it may', 193, lie([60, 1], one(iid('a', 5), iid('b', 5)))],
+    ['a producer without iids', 193, lie([60, 5], one())],
+    ['a producer without a name', 193, lie([60, 5], body(text(''), Buffer.of(1), iid('a', 5)))],
+    ['a producer that is there twice', 193, lie([60, 5], good, good)],
+    ['an iid that is there twice', 193, lie([60, 5], one(iid('a', 5), iid('a', 5)))],
+    ['an iid without a name', 193, lie([60, 5], one(iid('', 5)))],
+    [
+      'iids that do not come in the order of time',
+      193,
+      lie([60, 5], one(iid('a', 5), iid('b', 4))),
+    ],
+    ['an iid from before 1970', 193, lie([60, 5], one(iid('a', -1)))],
   ];
 }
 

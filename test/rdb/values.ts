@@ -184,7 +184,7 @@ export function makeValue(random: Random, run: Run, key: string, isOwn: boolean)
       makeArray(random, run, key);
       return;
     default:
-      makeStream(random, run, key);
+      makeStream(random, run, key, isOwn);
   }
 }
 
@@ -246,7 +246,7 @@ function someSmall(random: Random): string {
   return String(random.below(random.pick([100, 100_000])));
 }
 
-function makeStream(random: Random, run: Run, key: string): void {
+function makeStream(random: Random, run: Run, key: string, isOwn: boolean): void {
   let ms = 1000;
   const ids: string[] = [];
   fill(random, (count) => {
@@ -269,4 +269,13 @@ function makeStream(random: Random, run: Run, key: string): void {
     }
     if (random.chance(0.5)) run('XACK', key, name, ...ids.filter(() => random.chance(0.2)), '0-1');
   }
+  if (isOwn && random.chance(0.5)) nameProducers(random, run, key);
+}
+
+function nameProducers(random: Random, run: Run, key: string): void {
+  for (let count = random.below(20); count > 0; count--) {
+    const iid = someText(random, 20) || 'iid';
+    run('XADD', key, 'IDMP', random.pick(['p', 'producer two']), iid, '*', 'a', 'b');
+  }
+  if (random.chance(0.2)) run('XCFGSET', key, 'IDMP-MAXSIZE', String(random.between(1, 100)));
 }

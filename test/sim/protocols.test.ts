@@ -116,16 +116,19 @@ protocol<NumberingRule, ReturnType<typeof numberingModel>['start']>(
   NUMBERING_RULES,
   [
     (rules) => numberingModel(rules, [{ writes: [0] }, { writes: [0] }]),
+    (rules) => numberingModel(rules, [{ writes: [0] }, { writes: [1] }]),
     (rules) => numberingModel(rules, [{ writes: [0, 1] }, { writes: [1, 0] }]),
-    (rules) => numberingModel(rules, [{ writes: [0] }, { writes: [1] }, { writes: [], reads: 1 }]),
-    (rules) => numberingModel(rules, [{ writes: [0] }, { writes: [1] }, { writes: [0] }]),
+    (rules) => numberingModel(rules, [{ writes: [0] }, { writes: [0] }, { reads: 0 }]),
+    (rules) => numberingModel(rules, [{ writes: [0, 0] }, { rewrites: true }]),
+    (rules) => numberingModel(rules, [{ writes: [0, 0] }, { reads: 1 }, { rewrites: true }]),
   ],
   (rules) =>
     numberingModel(rules, [
       { writes: [0, 1, 2, 0] },
       { writes: [1, 0, 1] },
       { writes: [2, 2] },
-      { writes: [], reads: 2 },
+      { reads: 2 },
+      { rewrites: true },
     ]),
 );
 

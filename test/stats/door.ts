@@ -6,6 +6,7 @@ import type { CommandSpec } from '../../src/dispatch/define.js';
 import type { ServerDoor } from '../../src/dispatch/server-door.js';
 import { Session } from '../../src/dispatch/session.js';
 import { CommandTable } from '../../src/dispatch/table.js';
+import { createLogs, SharedLogs } from '../../src/log/logs.js';
 import { createRegistry, Registry } from '../../src/pubsub/registry.js';
 import { ClientDirectory } from '../../src/stats/clients.js';
 import { CommandStats } from '../../src/stats/commands.js';
@@ -60,7 +61,8 @@ export function openDoor(
   const asked: string[] = [];
   const registry = new Registry(createRegistry(1), 0);
   const pubsub = { registry } as unknown as ServerDoor['pubsub'];
-  const shared = { config, clients, slowlog, stats, commandStats, pubsub };
+  const logs = new SharedLogs(createLogs(1));
+  const shared = { config, clients, slowlog, stats, commandStats, pubsub, logs };
   const server: Partial<ServerDoor> = { ...shared, ...FACTS, ...listener(asked, config) };
   const engine = new Engine({ specs, server });
   const open = (id: number, address = `127.0.0.1:${5000 + id}`): Session => {
@@ -103,7 +105,10 @@ function listener(asked: string[], config: Config): Partial<ServerDoor> {
       for (const warning of change.warnings) asked.push(`warning: ${warning}`);
       return change;
     },
-    shutDown: (request) => asked.push(`shutDown ${JSON.stringify(request)}`),
+    isLoading: () => false,
+    shutDown: (_session, request) => asked.push(`shutDown ${JSON.stringify(request)}`),
+    save: (session) => asked.push(`save ${session.id}`),
+    wakeMain: () => asked.push('wakeMain'),
     closeClient: (slot, id) => asked.push(`closeClient ${slot} ${id}`),
     unblockClient: (slot, id, withError) => asked.push(`unblockClient ${slot} ${id} ${withError}`),
     pauseClients: (untilMs, all) => asked.push(`pauseClients ${untilMs} ${all}`),

@@ -2,33 +2,46 @@
 // process, commands in, reply bytes out. For tests of commands and for fuzzers.
 
 import { ManualClock } from '../../src/base/clock.js';
-import { drawHashKey, setHashKey } from '../../src/base/hash.js';
+import { drawHashKey, hashBytes, setHashKey } from '../../src/base/hash.js';
 import { Slices } from '../../src/base/slices.js';
 import { digestOfAll, hexOf } from '../../src/commands/server/digest.js';
 import type { Command } from '../../src/dispatch/command.js';
 import type { CommandSpec } from '../../src/dispatch/define.js';
 import { Effects, Notify, type RecordSink } from '../../src/dispatch/effects.js';
+import { Gate } from '../../src/dispatch/gates.js';
 import type { Parts } from '../../src/dispatch/parts.js';
 import { Runner } from '../../src/dispatch/run.js';
 import type { ServerDoor } from '../../src/dispatch/server-door.js';
 import { Session } from '../../src/dispatch/session.js';
 import { CommandTable } from '../../src/dispatch/table.js';
 import { Keyspace, Lookup } from '../../src/keyspace/keyspace.js';
+import type { Partition } from '../../src/keyspace/partition.js';
 import { createWaiters } from '../../src/keyspace/waiters.js';
 import { createWatchers } from '../../src/keyspace/watchers.js';
+import { createLogs, SharedLogs } from '../../src/log/logs.js';
+import { createSaving, Saving } from '../../src/mesh/saving.js';
+import { Monitors } from '../../src/pubsub/monitors.js';
+import { createTracking, Tracking } from '../../src/pubsub/tracking.js';
 import { GrowingEdge, Reply } from '../../src/resp/write.js';
 import { formatSlab } from '../../src/slab/alloc.js';
-import { holderOf } from '../../src/slab/lock.js';
-import { Slab } from '../../src/slab/slab.js';
+import { holderOf, releaseLock, takeLock } from '../../src/slab/lock.js';
+import { Header, Slab } from '../../src/slab/slab.js';
 
 /** One for the process, because the hash has one: engines that live side by side share it. */
 export const HASH_KEY = drawHashKey();
 
+/** There are no other threads. */
+const NO_POST = { send() {}, sendInts() {}, flush() {} };
+
+/** Records go to the sink that a test gives: nothing is appended. */
+const LOG_BYTES = 64;
 const WAITER_BYTES = 4 * 1024 * 1024;
 const SESSIONS_MAX = 1024;
 
 export interface EngineOptions {
   readonly specs: readonly CommandSpec[];
+  /** A table of these, for tests that make many engines. */
+  readonly table?: CommandTable;
   readonly partitions?: number;
   readonly partitionBytes?: number;
   readonly databases?: number;
@@ -48,6 +61,10 @@ export class Engine {
   readonly runner: Runner;
   readonly session: Session;
   readonly effects: Effects;
+  readonly tracking: Tracking;
+  readonly monitors: Monitors;
+  /** By slot. */
+  private readonly sessions = new Map<number, Session>();
   private readonly reply: Reply;
 
   constructor(options: EngineOptions) {
@@ -61,7 +78,7 @@ export class Engine {
       return slab;
     });
     this.keyspace = new Keyspace(this.slabs, databases, new Float64Array(Lookup.Words));
-    const table = new CommandTable(options.specs);
+    const table = options.table ?? new CommandTable(options.specs);
     const noSink: RecordSink = { isOn: false, append() {} };
     this.effects = new Effects(options.sink ?? noSink, { classes: 0, notify() {} });
     this.keyspace.sinks.expired = (_partition, database, u8, start, length) =>
@@ -72,22 +89,59 @@ export class Engine {
       this.effects.announce(partition, u8, start, length, Notify.Hash, 'hexpired');
       if (isGone) this.effects.announce(partition, u8, start, length, Notify.Generic, 'del');
     };
+    this.tracking = this.makeTracking(partitions);
+    this.monitors = new Monitors(0, 1, NO_POST, (isAnybody) => {
+      if (isAnybody) this.runner.raised |= Gate.Monitored;
+      else this.runner.raised &= ~Gate.Monitored;
+      this.runner.attendance.setMonitored(isAnybody);
+    });
     this.session = this.openSession(1);
     this.reply = new Reply(new Uint8Array(new ArrayBuffer(4096)), new GrowingEdge());
     this.runner = new Runner({
       keyspace: this.keyspace,
       table,
       effects: this.effects,
-      server: serverDoor(table, options.server ?? {}),
+      server: serverDoor(table, {
+        tracking: this.tracking,
+        monitors: this.monitors,
+        ...options.server,
+      }),
       clock: this.clock,
       self: holderOf(0),
       parts: options.makeParts?.(this.slabs, databases) ?? null,
       waiters: createWaiters(1, partitions, WAITER_BYTES),
       watchers: createWatchers(1, partitions, SESSIONS_MAX, options.watchBytes),
+      tracking: this.tracking,
+      monitors: this.monitors,
       thread: 0,
       session: this.session,
       args: new Slices(),
       reply: this.reply,
+    });
+  }
+
+  private makeTracking(partitions: number): Tracking {
+    const visit = (index: number, visitor: (partition: Partition) => void): void => {
+      const partition = this.keyspace.partitions[index]!;
+      takeLock(partition.slab.i32, Header.Lock, holderOf(0));
+      visitor(partition);
+      releaseLock(partition.slab.i32, Header.Lock);
+    };
+    return new Tracking({
+      shape: createTracking(1, partitions),
+      thread: 0,
+      partitions: this.keyspace.partitions,
+      post: NO_POST,
+      eachPartition: (visitor) => {
+        for (let index = 0; index < partitions; index++) visit(index, () => visitor(index));
+      },
+      visit,
+      hashOf: hashBytes,
+      random: (below) => below - 1,
+      threadOf: () => 0,
+      isConnected: (slot, id) => this.sessions.get(slot)?.id === id,
+      sessionAt: (slot) => this.sessions.get(slot) ?? null,
+      noted() {},
     });
   }
 
@@ -111,7 +165,7 @@ export class Engine {
   }
 
   openSession(id: number): Session {
-    return new Session({
+    const session = new Session({
       id,
       edge: { wake() {} },
       slot: id,
@@ -120,6 +174,8 @@ export class Engine {
       fd: -1,
       createdMs: this.clock.nowMs(),
     });
+    this.sessions.set(session.slot, session);
+    return session;
   }
 
   /** Runs one command; its reply as latin1 text of the protocol's bytes. */
@@ -146,8 +202,14 @@ function serverDoor(table: CommandTable, given: Partial<ServerDoor>): ServerDoor
       failed() {},
     } as unknown as ServerDoor['commandStats'],
     slowlog: { record() {} } as unknown as ServerDoor['slowlog'],
+    latency: { sample() {} } as unknown as ServerDoor['latency'],
     stats: { errorReplied() {} } as unknown as ServerDoor['stats'],
     clients: { setTransaction() {} } as unknown as ServerDoor['clients'],
+    busyRefusal: () => null,
+    areScriptsFree: () => false,
+    saving: new Saving(createSaving(1, 1_700_000_000)),
+    logs: new SharedLogs(createLogs(1, LOG_BYTES)),
+    wakeMain() {},
     ...given,
   };
   return new Proxy(base as ServerDoor, {

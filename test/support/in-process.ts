@@ -169,7 +169,7 @@ export class ServedSession {
   takes(bytes: number): void {
     this.wire.window = bytes;
     const { connection, server } = this;
-    if (bytes > 0 && connection.wantsWrites) server.executor.serving.pushOutput(connection);
+    if (bytes > 0 && connection.wantsWrites) server.executor.serving.roomCame(connection);
     server.turn();
   }
 

@@ -29,6 +29,10 @@ export const DOORS: readonly Door[] = [
       { at: 'src/stats/', reason: 'counters that INFO sums over threads' },
       { at: 'src/pubsub/registry.ts', reason: 'who subscribes, read by all without a lock' },
       { at: 'src/pubsub/notices.ts', reason: 'which threads listen' },
+      { at: 'src/pubsub/tracking.ts', reason: 'which threads have sessions that cache' },
+      { at: 'src/keyspace/tracked-keys.ts', reason: 'totals that all partitions count in' },
+      { at: 'src/scripting/registry.ts', reason: 'the version of the scripts, read by every run' },
+      { at: 'src/scripting/function-store.ts', reason: 'versions of the libraries of functions' },
       { at: 'src/base/clock.ts', reason: 'time never goes backwards between threads' },
       { at: 'src/keyspace/waiters.ts', reason: 'the state of a waiter, claimed by one of many' },
       { at: 'src/dispatch/session.ts', reason: 'dirty and kill words of a session' },
@@ -47,6 +51,7 @@ export const DOORS: readonly Door[] = [
     places: [
       { at: 'src/base/disk.ts', reason: 'the one door, replaced by the simulator' },
       { at: 'src/config/', reason: 'the configuration file is read before there is a disk' },
+      { at: 'src/scripting/lua-binary.ts', reason: "the interpreter is the program's, not data" },
       { at: 'src/server/', reason: 'pid file, data directory and report of a crash' },
     ],
     instead: 'go through base/disk.ts',
@@ -63,6 +68,7 @@ export const DOORS: readonly Door[] = [
     places: [
       { at: 'src/base/prng.ts', reason: 'a seed repeats a run' },
       { at: 'src/base/hash.ts', reason: 'the key of the hash and the digests' },
+      { at: 'src/base/sha1.ts', reason: 'the names of scripts' },
     ],
     instead: 'draw from base/prng.ts or digest with base/hash.ts',
   },

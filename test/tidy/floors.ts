@@ -41,6 +41,15 @@ export const PACKAGES: readonly PackageRow[] = [
   { name: 'ioredis', at: ['test/'], reason: 'tests only' },
   { name: 'redis', at: ['test/'], reason: 'tests only' },
   { name: 'playwright-core', at: ['test/'], reason: 'tests only' },
+  { name: 'bullmq', at: ['test/libraries/'], reason: 'tests only' },
+  { name: 'connect-redis', at: ['test/libraries/'], reason: 'tests only' },
+  { name: 'express', at: ['test/libraries/'], reason: 'tests only' },
+  { name: 'express-session', at: ['test/libraries/'], reason: 'tests only' },
+  { name: 'rate-limiter-flexible', at: ['test/libraries/'], reason: 'tests only' },
+  { name: 'redlock', at: ['test/libraries/'], reason: 'tests only' },
+  { name: 'socket.io', at: ['test/libraries/'], reason: 'tests only' },
+  { name: 'socket.io-client', at: ['test/libraries/'], reason: 'tests only' },
+  { name: '@socket.io/redis-adapter', at: ['test/libraries/'], reason: 'tests only' },
 ];
 
 export function checkFloors(files: readonly SourceFile[]): Violation[] {

@@ -185,6 +185,9 @@ const scan = sessionCommand({
 /** Expired keys that one visit may meet and remove before it lets others at the partition. */
 const EXPIRED_PER_VISIT = 100;
 
+/** Expired keys that RANDOMKEY passes over while none of them may be removed. */
+const KEPT_TRIES = 100;
+
 const chance = Prng.fromEntropy();
 
 function draw(below: number): number {
@@ -220,11 +223,13 @@ const randomkey = sessionCommand({
     const { keyspace, reply, session } = context;
     const { partitions } = keyspace;
     let isFound = false;
+    let keptTries = KEPT_TRIES;
     const visitor = (partition: Partition): void => {
       for (let expired = 0; expired < EXPIRED_PER_VISIT; expired++) {
         const entry = randomRef(partition.slab, partition.tableRoot, draw) as EntryRef;
         if (entry === NONE) return;
-        if (!partition.isExpired(entry)) {
+        // Kept while clients are paused: then one of them has to do, as in Redis.
+        if (!partition.isExpired(entry) || (keyspace.keepsExpired && keptTries-- === 0)) {
           const { slab } = partition;
           reply.bulk(slab.u8, keyStartOf(slab, entry), keyBytesOf(slab, entry));
           isFound = true;

@@ -2,6 +2,7 @@
 
 import { readInteger } from '../../dispatch/args.js';
 import { type CommandSpec, Flag, sessionCommand } from '../../dispatch/define.js';
+import type { ServerDoor } from '../../dispatch/server-door.js';
 import { NOT_INTEGER, OUT_OF_RANGE_POSITIVE, Refusal } from '../../resp/errors.js';
 import type { Reply } from '../../resp/write.js';
 import { readMillisecondsDeadline } from '../timeout.js';
@@ -14,8 +15,8 @@ const UNBLOCKED = 'UNBLOCKED client unblocked via CLIENT UNBLOCK';
 
 /** Replicas that have acknowledged anything: a server that stands alone has none. */
 const REPLICAS = 0;
-/** Is what this session wrote on disk, as far as WAITAOF is asked? Without a log nothing is. */
-const LOCAL_LOGS = 0;
+/** There is no log. Not a number's lower bits, which are an int32. */
+const NO_NUMBER = Number.NEGATIVE_INFINITY;
 
 const wait = sessionCommand({
   name: 'wait',
@@ -61,16 +62,26 @@ const waitaof = sessionCommand({
     const deadlineMs = readMillisecondsDeadline(context, 3);
     if (wantedLocal > 0 && !context.server.config.flag('appendonly')) throw NO_APPEND_LOG;
 
-    const isDone = REPLICAS >= wanted && LOCAL_LOGS >= wantedLocal;
-    if (isDone || context.session.isDenyBlocking) replyLogs(context.reply);
-    else context.wait({ deadlineMs, timedOut: replyLogs, unblockLine: UNBLOCKED });
+    const { server, session } = context;
+    // All of this thread's connections count: whoever wrote nothing waits for its neighbours.
+    const number = server.config.flag('appendonly') ? server.lastOwnNumber() : NO_NUMBER;
+    const replyLogs = (reply: Reply): void => {
+      reply.array(2);
+      reply.integer(isLogged(server, number) ? 1 : 0);
+      reply.integer(REPLICAS);
+    };
+    const isDone = REPLICAS >= wanted && (wantedLocal === 0 || isLogged(server, number));
+    if (isDone || session.isDenyBlocking) replyLogs(context.reply);
+    else {
+      context.wait({ deadlineMs, timedOut: replyLogs, unblockLine: UNBLOCKED });
+      if (REPLICAS >= wanted) server.waitForLog(session, number);
+    }
   },
 });
 
-function replyLogs(reply: Reply): void {
-  reply.array(2);
-  reply.integer(LOCAL_LOGS);
-  reply.integer(REPLICAS);
+/** Is everything up to the number on disk? Without a log nothing is. */
+function isLogged(server: ServerDoor, number: number): boolean {
+  return number !== NO_NUMBER && server.logs.generation !== 0 && server.logs.isSynced(number);
 }
 
 export const waitCommands: readonly CommandSpec[] = [wait, waitaof];

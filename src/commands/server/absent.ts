@@ -1,26 +1,19 @@
 // Commands about features that this server does not have, answered truthfully: nobody follows it,
-// it follows nobody, it is no cluster, it holds no scripts, functions or modules. Clients ask for
+// it follows nobody, it is no cluster, it has no modules. Clients ask for
 // these when they connect, and test suites when they clean up.
 
 import { isWord, readIntegerIn, word } from '../../dispatch/args.js';
 import type { Context } from '../../dispatch/context.js';
 import { type CommandSpec, containerCommand, Flag, sessionCommand } from '../../dispatch/define.js';
 import { Refusal } from '../../resp/errors.js';
-import { helpSubcommand, refuseSubcommand, sub } from './help.js';
+import { helpSubcommand, sub } from './help.js';
 
 const NO = word('NO');
 const ONE = word('ONE');
-const SYNC = word('SYNC');
-const ASYNC = word('ASYNC');
-const WITHCODE = word('WITHCODE');
-const LIBRARYNAME = word('LIBRARYNAME');
 
 const NO_CLUSTER = new Refusal('ERR This instance has cluster support disabled');
 const BAD_PORT = new Refusal('ERR Invalid master port');
 const NO_REPLICATION = new Refusal('ERR This server cannot replicate another yet');
-const BAD_SCRIPT_FLUSH = new Refusal('ERR SCRIPT FLUSH only support SYNC|ASYNC option');
-const BAD_FUNCTION_FLUSH = new Refusal('ERR FUNCTION FLUSH only supports SYNC|ASYNC option');
-const NO_LIBRARY_NAME = new Refusal('ERR library name argument was not given');
 
 const PORT_MAX = 65_535;
 
@@ -334,139 +327,7 @@ const cluster = containerCommand({
   ],
 });
 
-// ---- scripts, functions, modules ---------------------------------------------------------------
-
-/** FLUSH [SYNC | ASYNC]: there is nothing to flush. */
-function flush({ args, reply }: Context, refusal: Refusal): void {
-  const isKnown = args.count === 3 && (isWord(args, 2, SYNC) || isWord(args, 2, ASYNC));
-  if (args.count > 2 && !isKnown) throw refusal;
-  reply.ok();
-}
-
-const ALL_NODES = ['request_policy:all_nodes', 'response_policy:all_succeeded'];
-
-const script = containerCommand({
-  name: 'script',
-  arity: -2,
-  group: 'scripting',
-  since: '2.6.0',
-  summary: 'A container for commands about scripts.',
-  flags: 0,
-  subcommands: [
-    sub({
-      name: 'exists',
-      arity: -3,
-      group: 'scripting',
-      since: '2.6.0',
-      summary: 'Says which scripts the server knows.',
-      cost: 'O(N) where N is the number of scripts asked about',
-      flags: Flag.NoScript,
-      syntax: 'sha1 [sha1 ...]',
-      tips: ['request_policy:all_shards', 'response_policy:agg_logical_and'],
-      run({ args, reply }) {
-        reply.array(args.count - 2);
-        for (let index = 2; index < args.count; index++) reply.integer(0);
-      },
-    }),
-    sub({
-      name: 'flush',
-      arity: -2,
-      group: 'scripting',
-      since: '2.6.0',
-      summary: 'Forgets all scripts.',
-      cost: 'O(N) where N is the number of scripts',
-      flags: Flag.NoScript,
-      syntax: '[<ASYNC | SYNC>]',
-      tips: ALL_NODES,
-      history: [['6.2.0', 'ASYNC and SYNC were added.']],
-      run: (context) => flush(context, BAD_SCRIPT_FLUSH),
-    }),
-    helpSubcommand({
-      container: 'script',
-      group: 'scripting',
-      since: '5.0.0',
-      lines: [
-        'EXISTS <sha1> [<sha1> ...]',
-        '    Return information about the existence of the scripts in the script cache.',
-        'FLUSH [ASYNC|SYNC]',
-        '    Flush the Lua scripts cache. Very dangerous on replicas.',
-      ],
-    }),
-  ],
-});
-
-function listFunctions(context: Context): void {
-  const { args, reply } = context;
-  let hasCode = false;
-  let hasName = false;
-  for (let index = 2; index < args.count; index++) {
-    if (!hasCode && isWord(args, index, WITHCODE)) {
-      hasCode = true;
-    } else if (!hasName && isWord(args, index, LIBRARYNAME)) {
-      if (index + 1 === args.count) throw NO_LIBRARY_NAME;
-      hasName = true;
-      index++;
-    } else {
-      context.refuse(`ERR Unknown argument ${args.text(index)}`);
-    }
-  }
-  reply.array(0);
-}
-
-const functions = containerCommand({
-  name: 'function',
-  arity: -2,
-  group: 'scripting',
-  since: '7.0.0',
-  summary: 'A container for commands about functions.',
-  flags: 0,
-  subcommands: [
-    sub({
-      name: 'flush',
-      arity: -2,
-      group: 'scripting',
-      since: '7.0.0',
-      summary: 'Removes all libraries of functions.',
-      cost: 'O(N) where N is the number of functions',
-      flags: Flag.Write | Flag.NoScript,
-      syntax: '[<ASYNC | SYNC>]',
-      tips: ['request_policy:all_shards', 'response_policy:all_succeeded'],
-      run(context) {
-        if (context.args.count > 3) refuseSubcommand(context);
-        flush(context, BAD_FUNCTION_FLUSH);
-      },
-    }),
-    sub({
-      name: 'list',
-      arity: -2,
-      group: 'scripting',
-      since: '7.0.0',
-      summary: 'Lists the libraries of functions.',
-      cost: 'O(N) where N is the number of functions',
-      flags: Flag.NoScript,
-      syntax: '[LIBRARYNAME library-name-pattern] [WITHCODE]',
-      tips: ['nondeterministic_output_order'],
-      run: listFunctions,
-    }),
-    helpSubcommand({
-      container: 'function',
-      group: 'scripting',
-      since: '7.0.0',
-      lines: [
-        'LIST [LIBRARYNAME PATTERN] [WITHCODE]',
-        '    Return general information on all the libraries:',
-        '    * Library name',
-        '    * The engine used to run the Library',
-        '    * Functions list',
-        '    * Library code (if WITHCODE is given)',
-        '    It also possible to get only function that matches a pattern using ' +
-          'LIBRARYNAME argument.',
-        'FLUSH [ASYNC|SYNC]',
-        '    Delete all the libraries.',
-      ],
-    }),
-  ],
-});
+// ---- modules ------------------------------------------------------------------------------------
 
 const module = containerCommand({
   name: 'module',
@@ -501,12 +362,10 @@ const module = containerCommand({
 export const absentFeatures: readonly CommandSpec[] = [
   asking,
   cluster,
-  functions,
   module,
   readonly,
   readwrite,
   replicaof,
   role,
-  script,
   slaveof,
 ];

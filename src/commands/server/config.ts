@@ -51,7 +51,7 @@ const set = sub({
   history: [['7.0.0', 'Several parameters may be changed at once.']],
   run(context) {
     const { session, server, reply } = context;
-    const asker = { isLocal: session.isLocal, isServerLoading: false };
+    const asker = { isLocal: session.isLocal, isServerLoading: server.isLoading() };
 
     // It changes all of it or nothing, so that it may come before the refusal.
     const change = server.changeConfig(textsFrom(context, 2), asker);
@@ -79,6 +79,7 @@ const resetstat = sub({
     const { keyspace, reply, server } = context;
     server.stats.reset();
     server.commandStats.reset();
+    server.saving.resetCounts();
     for (let index = 0; index < keyspace.partitions.length; index++) {
       context.visit(index, forgetFreed);
     }

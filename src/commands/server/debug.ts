@@ -16,6 +16,7 @@ import { NO_SUCH_KEY, Refusal } from '../../resp/errors.js';
 import { NONE, type Slab } from '../../slab/slab.js';
 import { type ChainRef, describeChain } from '../../structs/chain.js';
 import { Encoding } from '../../types/kind.js';
+import { refuseToLoadLog, reload } from './debug-reload.js';
 import { digestOfAll, hexOf } from './digest.js';
 import { emptyDigest } from './digest-mixing.js';
 import { mixValue } from './digest-values.js';
@@ -49,6 +50,9 @@ interface DebugWord {
 const WORDS: Readonly<Record<string, DebugWord | undefined>> = {
   help: { least: 2, most: 2, run: (context) => replyHelp(context, HELP_LINES) },
   sleep: { least: 3, most: 3, run: sleep },
+  reload: { least: 2, most: Number.POSITIVE_INFINITY, run: reload },
+  loadaof: { least: 2, most: 2, run: refuseToLoadLog },
+  'set-disable-deny-scripts': { least: 3, most: 3, run: setScriptsFree },
   'set-active-expire': { least: 3, most: 3, run: setActiveExpire },
   object: { least: 3, most: 3, run: describeObject },
   digest: {
@@ -69,7 +73,6 @@ const WORDS: Readonly<Record<string, DebugWord | undefined>> = {
   'dict-resizing': { least: 3, most: 3, run: accept },
   'pause-cron': { least: 3, most: 3, run: accept },
   'aof-flush-sleep': { least: 3, most: 3, run: accept },
-  'set-disable-deny-scripts': { least: 3, most: 3, run: accept },
   'set-skip-checksum-validation': { least: 3, most: 3, run: accept },
   // They would end all threads and lose what no log has: refused whatever their arguments.
   segfault: { least: 2, most: Number.POSITIVE_INFINITY, run: refuseToDie },
@@ -130,6 +133,11 @@ function setActiveExpire(context: Context): void {
   context.reply.ok();
 }
 
+function setScriptsFree(context: Context): void {
+  context.server.setScriptsFree(readSeconds(context) !== 0);
+  context.reply.ok();
+}
+
 /** Runs `look` under the lock of the key at word `index`, with its entry or NONE. */
 function lookAt(
   context: Context,
@@ -143,8 +151,12 @@ function lookAt(
 }
 
 function describeObject(context: Context): void {
+  const { args, keyspace } = context;
   const seconds = Math.floor(context.nowMs / 1000) & 0xffffff;
-  lookAt(context, 2, ({ slab, index }, entry) => {
+  context.visit(placeKey(keyspace, args, 2), (partition) => {
+    const { slab, index } = partition;
+    // Also one whose time is over: tests ask whether it still stands.
+    const entry = partition.standing(args, 2);
     if (entry === NONE) throw NO_SUCH_KEY;
     const recency = recencyOf(slab, entry);
     const idle = (seconds - recency) & 0xffffff;
@@ -328,10 +340,25 @@ const HELP_LINES = [
   '    Reply with a test value of the specified type. <type> can be: string,',
   '    integer, double, bignum, null, array, set, map, attrib, push, verbatim,',
   '    true, false.',
+  'RELOAD [option ...]',
+  '    Save the RDB on disk and reload it back to memory. Valid <option> values:',
+  '    * MERGE: conflicting keys will be loaded from RDB.',
+  '    * NOFLUSH: the existing database will not be removed before load, but',
+  '      conflicting keys will generate an exception and kill the server.',
+  '    * NOSAVE: the database will be loaded from an existing RDB file.',
+  '    Examples:',
+  '    * DEBUG RELOAD: verify that the server is able to persist, flush and reload',
+  '      the database.',
+  '    * DEBUG RELOAD NOSAVE: replace the current database with the contents of an',
+  '      existing RDB file.',
+  '    * DEBUG RELOAD NOSAVE NOFLUSH MERGE: add the contents of an existing RDB',
+  '      file to the database.',
   'SET-ACTIVE-EXPIRE <0|1>',
   '    Setting it to 0 disables expiring keys in background when they are not',
   '    accessed (otherwise the Redis behavior). Setting it to 1 reenables back the',
   '    default.',
+  'SET-DISABLE-DENY-SCRIPTS <0|1>',
+  '    Allow scripts to call commands that are not allowed from scripts.',
   'QUICKLIST-PACKED-THRESHOLD <size>',
   '    Accepted, without effect.',
   'SLEEP <seconds>',

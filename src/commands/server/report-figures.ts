@@ -4,6 +4,8 @@ import { arch, release, type as systemName, totalmem } from 'node:os';
 import type { Context } from '../../dispatch/context.js';
 import { REDIS_VERSION } from '../../dispatch/server-door.js';
 import { Lookup } from '../../keyspace/keyspace.js';
+import { Failure } from '../../log/logs.js';
+import { Activity, Figure } from '../../mesh/saving.js';
 import { Kind } from '../../pubsub/registry.js';
 import { heldBytesOf } from '../../slab/alloc.js';
 import { counterOf, Header, usedBytesOf } from '../../slab/slab.js';
@@ -99,7 +101,7 @@ export function memory(context: Context): readonly InfoField[] {
     ['allocator_resident', held],
     ['total_system_memory', totalmem()],
     ['total_system_memory_human', humanBytes(totalmem())],
-    ...NO_SCRIPTS,
+    ...scriptFigures(context),
     ['maxmemory', limit],
     ['maxmemory_human', humanBytes(limit)],
     ['maxmemory_policy', config.text('maxmemory-policy')],
@@ -117,7 +119,7 @@ export function memory(context: Context): readonly InfoField[] {
     ['mem_clients_slaves', 0],
     ['mem_clients_normal', clientBytes(context)],
     ['mem_cluster_links', 0],
-    ['mem_aof_buffer', 0],
+    ['mem_aof_buffer', config.flag('appendonly') ? context.server.logs.pendingBytes() : 0],
     ['mem_allocator', 'flagstone'],
     ['active_defrag_running', 0],
     ['lazyfree_pending_objects', sum((slab) => counterOf(slab, Header.LazyPending))],
@@ -125,21 +127,30 @@ export function memory(context: Context): readonly InfoField[] {
   ];
 }
 
-const NO_SCRIPTS: readonly InfoField[] = [
-  ['used_memory_lua', 0],
-  ['used_memory_vm_eval', 0],
-  ['used_memory_lua_human', '0B'],
-  ['used_memory_scripts_eval', 0],
-  ['number_of_cached_scripts', 0],
-  ['number_of_functions', 0],
-  ['number_of_libraries', 0],
-  ['used_memory_vm_functions', 0],
-  ['used_memory_vm_total', 0],
-  ['used_memory_vm_total_human', '0B'],
-  ['used_memory_functions', 0],
-  ['used_memory_scripts', 0],
-  ['used_memory_scripts_human', '0B'],
-];
+/** Lua's own memory is that of this thread alone: no other thread can tell its. */
+function scriptFigures({ scripts }: Context): readonly InfoField[] {
+  const { machineBytes, registry, functions } = scripts;
+  const { libraryCount, functionCount } = functions;
+  const ofFunctions = functions.machineBytes;
+  const inAll = machineBytes + ofFunctions;
+  const libraries = functions.store.bytes;
+  const sources = registry.bytes + libraries;
+  return [
+    ['used_memory_lua', machineBytes],
+    ['used_memory_vm_eval', machineBytes],
+    ['used_memory_lua_human', humanBytes(machineBytes)],
+    ['used_memory_scripts_eval', registry.bytes],
+    ['number_of_cached_scripts', registry.count],
+    ['number_of_functions', functionCount],
+    ['number_of_libraries', libraryCount],
+    ['used_memory_vm_functions', ofFunctions],
+    ['used_memory_vm_total', inAll],
+    ['used_memory_vm_total_human', humanBytes(inAll)],
+    ['used_memory_functions', libraries],
+    ['used_memory_scripts', sources],
+    ['used_memory_scripts_human', humanBytes(sources)],
+  ];
+}
 
 function clientBytes(context: Context): number {
   let bytes = 0;
@@ -147,39 +158,100 @@ function clientBytes(context: Context): number {
   return bytes;
 }
 
-export function persistence(context: Context): readonly InfoField[] {
-  const { facts, stats: counters } = context.server;
+/** Whole seconds since a moment of Context.nowMs; -1 for one that never was. */
+function secondsSince(context: Context, sinceMs: number): number {
+  return sinceMs === 0 ? -1 : Math.max(0, Math.floor((context.nowMs - sinceMs) / 1000));
+}
+
+/** What Redis tells of its children's copied memory is here what writers copied for the walk. */
+function snapshots(context: Context): readonly InfoField[] {
+  const { saving, stats: counters } = context.server;
+  const isWalking = saving.activity !== 0 ? 1 : 0;
+  const imageBytes = isWalking * saving.figure(Figure.ImageBytes);
+  const changes = counters.total(Counter.Changes) - saving.figure(Figure.ChangesSaved);
   return [
-    ['loading', 0],
-    ['async_loading', 0],
-    ['current_cow_peak', 0],
-    ['current_cow_size', 0],
+    ['current_cow_peak', imageBytes],
+    ['current_cow_size', imageBytes],
     ['current_cow_size_age', 0],
     ['current_fork_perc', '0.00'],
-    ['current_save_keys_processed', 0],
-    ['current_save_keys_total', 0],
-    ['rdb_changes_since_last_save', counters.total(Counter.Changes)],
-    ['rdb_bgsave_in_progress', 0],
-    ['rdb_last_save_time', Math.floor(facts.startedMs / 1000)],
-    ['rdb_last_bgsave_status', 'ok'],
-    ['rdb_last_bgsave_time_sec', -1],
-    ['rdb_current_bgsave_time_sec', -1],
-    ['rdb_saves', 0],
-    ['rdb_last_cow_size', 0],
-    ['rdb_last_load_keys_expired', 0],
-    ['rdb_last_load_keys_loaded', 0],
-    ['aof_enabled', 0],
-    ['aof_rewrite_in_progress', 0],
-    ['aof_rewrite_scheduled', 0],
-    ['aof_last_rewrite_time_sec', -1],
-    ['aof_current_rewrite_time_sec', -1],
-    ['aof_last_bgrewrite_status', 'ok'],
-    ['aof_rewrites', 0],
-    ['aof_rewrites_consecutive_failures', 0],
-    ['aof_last_write_status', 'ok'],
-    ['aof_last_cow_size', 0],
+    ['current_save_keys_processed', saving.figure(Figure.KeysWritten)],
+    ['current_save_keys_total', saving.figure(Figure.KeysTotal)],
+    ['rdb_changes_since_last_save', Math.max(0, changes)],
+    ['rdb_bgsave_in_progress', (saving.activity & Activity.Background) !== 0 ? 1 : 0],
+    ['rdb_last_save_time', saving.figure(Figure.LastSavedAt)],
+    ['rdb_last_bgsave_status', saving.hasFailed ? 'err' : 'ok'],
+    ['rdb_last_bgsave_time_sec', saving.figure(Figure.BackgroundTook)],
+    ['rdb_current_bgsave_time_sec', secondsSince(context, saving.figure(Figure.BackgroundSince))],
+    ['rdb_saves', saving.figure(Figure.Saves)],
+    ['rdb_last_cow_size', saving.figure(Figure.BackgroundImageBytes)],
+    ['snapshot_writer_waits', saving.waitCount],
+    ['snapshot_writer_wait_ms', Math.round(saving.waitedMs)],
+  ];
+}
+
+function rewrites(context: Context): readonly InfoField[] {
+  const { saving } = context.server;
+  return [
+    ['aof_rewrite_in_progress', (saving.activity & Activity.Rewrite) !== 0 ? 1 : 0],
+    ['aof_rewrite_scheduled', saving.isScheduled(Activity.Rewrite) ? 1 : 0],
+    ['aof_last_rewrite_time_sec', saving.figure(Figure.RewriteTook)],
+    ['aof_current_rewrite_time_sec', secondsSince(context, saving.figure(Figure.RewriteSince))],
+    ['aof_last_bgrewrite_status', saving.rewriteHasFailed ? 'err' : 'ok'],
+    ['aof_rewrites', saving.figure(Figure.Rewrites)],
+    ['aof_rewrites_consecutive_failures', saving.figure(Figure.RewriteFailures)],
+  ];
+}
+
+export function persistence(context: Context): readonly InfoField[] {
+  const { stats: counters } = context.server;
+  return [
+    ['loading', context.server.isLoading() ? 1 : 0],
+    ['async_loading', 0],
+    ...snapshots(context),
+    ['rdb_last_load_keys_expired', counters.loadedKeys.expired],
+    ['rdb_last_load_keys_loaded', counters.loadedKeys.loaded],
+    ['aof_enabled', context.server.config.flag('appendonly') ? 1 : 0],
+    ...rewrites(context),
+    ['aof_last_write_status', context.server.logs.failure === Failure.None ? 'ok' : 'err'],
+    ['aof_last_cow_size', context.server.saving.figure(Figure.RewriteImageBytes)],
     ['module_fork_in_progress', 0],
     ['module_fork_last_cow_size', 0],
+    ...(context.server.config.flag('appendonly') ? logs(context) : []),
+    ...(context.server.isLoading() ? loading(context) : []),
+  ];
+}
+
+function logs(context: Context): readonly InfoField[] {
+  const { logs: shared, saving } = context.server;
+  const { currentBytes, baseBytes } = shared.sizes;
+  return [
+    ['aof_current_size', currentBytes],
+    ['aof_base_size', baseBytes],
+    ['aof_pending_rewrite', saving.isScheduled(Activity.Rewrite) ? 1 : 0],
+    ['aof_buffer_length', shared.pendingBytes()],
+    // The sync thread has no queue.
+    ['aof_pending_bio_fsync', 0],
+    ['aof_delayed_fsync', shared.delayedSyncs],
+  ];
+}
+
+/** How far loading is, as Redis estimates it. */
+function loading(context: Context): readonly InfoField[] {
+  const { stats: counters } = context.server;
+  const { startMs, totalBytes, loadedBytes } = counters.loading;
+  // Clients may be here before the files are looked at.
+  const startSecond = Math.floor((startMs || context.nowMs) / 1000);
+  const elapsed = Math.floor(context.nowMs / 1000) - startSecond;
+  const share = totalBytes === 0 ? 0 : loadedBytes / totalBytes;
+  const eta = (elapsed * (totalBytes - loadedBytes)) / (loadedBytes + 1);
+  return [
+    ['loading_start_time', startSecond],
+    ['loading_total_bytes', totalBytes],
+    ['loading_rdb_used_mem', 0],
+    ['loading_loaded_bytes', loadedBytes],
+    ['loading_loaded_perc', (share * 100).toFixed(2)],
+    // In the first second nothing is known: Redis says one.
+    ['loading_eta_seconds', elapsed === 0 ? 1 : Math.floor(eta)],
   ];
 }
 
@@ -223,6 +295,9 @@ export function stats(context: Context): readonly InfoField[] {
     ['pubsub_patterns', registry.nameCount(Kind.Pattern)],
     ['pubsubshard_channels', registry.nameCount(Kind.Shard)],
     ...NOT_HERE,
+    ['tracking_total_keys', context.server.tracking.keys.keyCount],
+    ['tracking_total_items', context.server.tracking.keys.itemCount],
+    ['tracking_total_prefixes', context.server.tracking.prefixes.nameCount(Kind.Pattern)],
     ['unexpected_error_replies', counters.total(Counter.UnexpectedErrors)],
     ['total_error_replies', counters.total(Counter.ErrorReplies)],
     ['dump_payload_sanitizations', 0],
@@ -261,9 +336,6 @@ const NOT_HERE: readonly InfoField[] = [
   ['active_defrag_key_misses', 0],
   ['total_active_defrag_time', 0],
   ['current_active_defrag_time', 0],
-  ['tracking_total_keys', 0],
-  ['tracking_total_items', 0],
-  ['tracking_total_prefixes', 0],
 ];
 
 export function replication(context: Context): readonly InfoField[] {

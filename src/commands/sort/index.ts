@@ -129,8 +129,9 @@ function sortEntry(context: Context, entry: EntryRef): Int32Array {
   const { slab } = context.at(1);
   const type = typeOf(slab, entry);
   openPart(lengthOf(slab, entry));
-  // What is stored has to have one order everywhere, and members of a set have none.
-  const isForced = wish.isUnsorted && type === Type.Set && wish.storeAt !== 0;
+  // What is stored, or seen by a script, has to have one order everywhere; members have none.
+  const isSeen = wish.storeAt !== 0 || context.scripts.isRunning;
+  const isForced = wish.isUnsorted && type === Type.Set && isSeen;
   if (wish.isUnsorted && !isForced) {
     if (type === Type.Set) {
       addAll(slab, entry, elements);

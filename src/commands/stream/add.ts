@@ -23,6 +23,14 @@ import {
   streamLength,
 } from '../../types/stream/stream.js';
 import {
+  findFirst,
+  nameByContent,
+  production,
+  productionReserve,
+  recordProduction,
+  remember,
+} from './idempotence.js';
+import {
   options,
   readAddOptions,
   readTrimOptions,
@@ -67,14 +75,15 @@ const xadd = keyCommand({
   cost: 'O(1) for adding, O(N) for trimming N entries.',
   flags: Flag.Write | Flag.DenyOom | Flag.Fast,
   syntax:
-    'key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [<MAXLEN | MINID> [= | ~] threshold ' +
-    '[LIMIT count]] <* | id> field value [field value ...]',
+    'key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [IDMPAUTO pid | IDMP pid iid] ' +
+    '[<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]',
   keys: [keyAt(1, 'RW', 'update')],
   tips: ['nondeterministic_output'],
   history: [
     ['6.2.0', 'Takes NOMKSTREAM, MINID and LIMIT.'],
     ['7.0.0', 'Makes the sequence number of an ID that ends in -*.'],
     ['8.2.0', 'Takes KEEPREF, DELREF and ACKED.'],
+    ['8.6.0', 'Takes IDMPAUTO and IDMP.'],
   ],
   run(context) {
     const { args, partition, reply } = context;
@@ -90,14 +99,23 @@ const xadd = keyCommand({
       reply.nil();
       return;
     }
+    if (production.isNamed) {
+      if (production.isAutomatic) nameByContent(args, first);
+      if (findFirst(context, stream, id)) {
+        reply.bulk(idText, 0, textOf(id));
+        return;
+      }
+    }
     chooseId(context, slab, stream);
     const payload = payloadBytes(args, first);
     if (payload > PAYLOAD_BYTES_MAX) throw TOO_LARGE;
     const bytes = appendReserve(slab, stream, payload, (args.count - first) >>> 1);
-    partition.reserve(bytes + streamReserve(args, 1));
+    const more = production.isNamed ? productionReserve(slab, stream) : 0;
+    partition.reserve(bytes + streamReserve(args, 1) + more);
 
     if (stream === NONE) stream = addStream(partition, args, 1);
     appendEntry(slab, stream, id, args, first, payload);
+    if (production.isNamed) remember(context, stream, id);
     context.changed(1, Notify.Stream, 'xadd');
     let isTrimmed = false;
     if (options.trims) {
@@ -142,6 +160,10 @@ function record(
   isTrimmed: boolean,
 ): void {
   const { args, effects } = context;
+  if (production.isNamed) {
+    recordNamed(context, slab, stream, first, isTrimmed);
+    return;
+  }
   const isExact = options.trims && !trim.isApproximate;
   // What came is what happened.
   if (options.idForm === IdForm.Whole && (isExact || !options.trims)) return;
@@ -154,6 +176,28 @@ function record(
   else if (isTrimmed) recordTrim(context, slab, stream);
   effects.bytes(idText, 0, textOf(id));
   for (let index = first; index < args.count; index++) effects.arg(args, index);
+}
+
+/** As record: the entry, who added it, and then what was trimmed, which may be the entry. */
+function recordNamed(
+  context: Context,
+  slab: Slab,
+  stream: StreamRef,
+  first: number,
+  isTrimmed: boolean,
+): void {
+  const { args, effects } = context;
+  effects.begin(3 + args.count - first);
+  effects.word(XADD);
+  effects.arg(args, 1);
+  effects.bytes(idText, 0, textOf(id));
+  for (let index = first; index < args.count; index++) effects.arg(args, index);
+  recordProduction(context, id);
+  if (!isTrimmed) return;
+  effects.begin(2 + trimWords());
+  effects.word(XTRIM);
+  effects.arg(args, 1);
+  recordTrim(context, slab, stream);
 }
 
 const xtrim = keyCommand({

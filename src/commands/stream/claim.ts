@@ -26,7 +26,6 @@ import {
   pendingCount,
   pendingReserve,
   readDeliveredId,
-  removePending,
   setActive,
   setDelivered,
   setDeliveredId,
@@ -36,7 +35,7 @@ import {
 import { compareIds, readIdAt, StreamId, ZERO_ID } from '../../types/stream/id.js';
 import { IdTreeCursor } from '../../types/stream/id-tree.js';
 import { findEntry, type StreamRef } from '../../types/stream/stream.js';
-import { recordAcknowledged, recordClaim, recordConsumer, recordGroup } from './records.js';
+import { dropDeleted, recordClaim, recordConsumer, recordGroup } from './records.js';
 import {
   editStream,
   groupIn,
@@ -88,20 +87,6 @@ export function findGroupOf(context: Context, stream: StreamRef): GroupRef {
   if (group !== NONE) return group;
   const key = quoted(args, 1);
   throw new Refusal(`NOGROUP No such key '${key}' or consumer group '${quoted(args, GROUP)}'`);
-}
-
-/**
- * The entry is deleted: it is not pending any more, and the record says as much when applied. A
- * claim of what is nobody's would name no consumer.
- */
-function dropDeleted(context: Context, slab: Slab, group: GroupRef, pending: number): void {
-  const { effects } = context;
-  if (effects.isRecording) {
-    if (consumerOf(slab, pending) === NONE) recordAcknowledged(context, 1, GROUP, id);
-    else recordClaim(context, 1, GROUP, slab, group, id, pending);
-  }
-  removePending(slab, group, id);
-  effects.dirty++;
 }
 
 /** The entry `id` is the consumer's now, as its record says. */
@@ -246,7 +231,7 @@ function claimOne(
 ): void {
   let pending = findPending(slab, group, id);
   if (!findEntry(slab, stream, cursor, id)) {
-    if (pending !== 0) dropDeleted(context, slab, group, pending);
+    if (pending !== 0) dropDeleted(context, 1, GROUP, slab, group, id, pending);
     return;
   }
   if (pending === 0) {
@@ -256,7 +241,7 @@ function claimOne(
     const idleMs = context.nowMs - deliveredMs(slab, pending);
     if (claim.leastIdleMs !== 0 && idleMs < claim.leastIdleMs) return;
     if (consumerOf(slab, pending) !== consumer) movePending(slab, pending, consumer, id);
-    setDelivered(slab, pending, claim.deliveredMs);
+    setDelivered(slab, group, pending, claim.deliveredMs);
   }
   if (claim.hasDeliveries) {
     setDeliveries(slab, pending, claim.deliveriesLow, claim.deliveriesHigh);
@@ -347,14 +332,14 @@ function claimInOrder(
     readIdAt(slab.i32, pending, id);
     if (!findEntry(slab, stream, cursor, id)) {
       deleted.add(id);
-      dropDeleted(context, slab, group, pending);
+      dropDeleted(context, 1, GROUP, slab, group, id, pending);
       isThere = walk.seek(slab, at, PENDING_WORDS, id);
       left--;
       continue;
     }
     if (sweep.leastIdleMs === 0 || nowMs - deliveredMs(slab, pending) >= sweep.leastIdleMs) {
       if (consumerOf(slab, pending) !== consumer) movePending(slab, pending, consumer, id);
-      setDelivered(slab, pending, nowMs);
+      setDelivered(slab, group, pending, nowMs);
       if (!sweep.justIds) countDelivery(slab, pending);
       noteClaimed(context, slab, group, consumer, pending);
       left--;

@@ -4,6 +4,7 @@ import type { CommandSpec } from '../../dispatch/define.js';
 import { addCommands } from './add.js';
 import { claimCommands } from './claim.js';
 import { groupCommands } from './group.js';
+import { idempotenceCommands } from './idempotence.js';
 import { inspectCommands } from './inspect.js';
 import { nackCommands } from './nack.js';
 import { pendingCommands } from './pending.js';
@@ -20,5 +21,6 @@ export const streamCommands: readonly CommandSpec[] = [
   ...pendingCommands,
   ...claimCommands,
   ...nackCommands,
+  ...idempotenceCommands,
   ...inspectCommands,
 ];

@@ -47,6 +47,18 @@ import {
 import { MAX_ID, readIdAt, StreamId, ZERO_ID } from '../../types/stream/id.js';
 import { IdTreeCursor } from '../../types/stream/id-tree.js';
 import {
+  duplicatesHigh,
+  duplicatesLow,
+  iidSeconds,
+  iidsAddedHigh,
+  iidsAddedLow,
+  iidsMax,
+  type ProducersRef,
+  producersOf,
+  tracked,
+  trackedIn,
+} from '../../types/stream/producers.js';
+import {
   addedHigh,
   addedLow,
   blockCount,
@@ -109,6 +121,8 @@ const stream = keyCommand({
     ['6.0.0', 'Takes FULL.'],
     ['7.0.0', 'Tells max-deleted-entry-id, entries-added, recorded-first-entry-id and lags.'],
     ['7.2.0', 'Tells active-time, and seen-time of attempts without success.'],
+    ['8.6.0', 'Tells what is remembered of producers: idmp-duration and its like.'],
+    ['8.8.0', 'Tells the nacked-count of groups.'],
   ],
   run(context) {
     const { reply, partition } = context;
@@ -116,8 +130,11 @@ const stream = keyCommand({
     const found = existingStream(context);
     const count = readFull(context);
 
-    reply.map(count < 0 ? 10 : 9);
+    const producers = producersOf(slab, found);
+    const more = producers === NONE ? 0 : 6;
+    reply.map((count < 0 ? 10 : 9) + more);
     replyMarks(reply, slab, found);
+    if (producers !== NONE) replyProducers(context, slab, producers);
     if (count < 0) replyEdges(reply, slab, found);
     else replyFull(reply, slab, found, count === 0 ? Number.MAX_SAFE_INTEGER : count);
   },
@@ -141,6 +158,23 @@ function replyMarks(reply: Reply, slab: Slab, found: StreamRef): void {
   reply.text('recorded-first-entry-id');
   readFirstId(slab, found, id);
   replyId(reply, id);
+}
+
+/** Of streams whose producers have named themselves, or were said to do so (XCFGSET). */
+function replyProducers({ nowMs, reply }: Context, slab: Slab, producers: ProducersRef): void {
+  trackedIn(slab, producers, nowMs);
+  reply.text('idmp-duration');
+  reply.integer(iidSeconds(slab, producers));
+  reply.text('idmp-maxsize');
+  reply.integer(iidsMax(slab, producers));
+  reply.text('pids-tracked');
+  reply.integer(tracked.pids);
+  reply.text('iids-tracked');
+  reply.integer(tracked.iids);
+  reply.text('iids-added');
+  reply.int64(iidsAddedLow(slab, producers), iidsAddedHigh(slab, producers));
+  reply.text('iids-duplicates');
+  reply.int64(duplicatesLow(slab, producers), duplicatesHigh(slab, producers));
 }
 
 function replyEdges(reply: Reply, slab: Slab, found: StreamRef): void {

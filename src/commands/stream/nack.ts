@@ -5,7 +5,7 @@ import { isWord, readInt64, word } from '../../dispatch/args.js';
 import type { Context } from '../../dispatch/context.js';
 import { type CommandSpec, Flag, keyAt, keyCommand } from '../../dispatch/define.js';
 import { Refusal, SYNTAX } from '../../resp/errors.js';
-import type { Slab } from '../../slab/slab.js';
+import { Header, type Slab } from '../../slab/slab.js';
 import { EntryCursor } from '../../types/stream/block.js';
 import {
   addUnowned,
@@ -98,16 +98,24 @@ const xnack = keyCommand({
       if (release(slab, stream, group)) released++;
     }
     effects.dirty += released;
+    // Who waits to claim (XREADGROUP CLAIM) may have them at once.
+    if (released !== 0) wakeClaimants(context);
 
     reply.integer(released);
   },
 });
 
+/** No event, and nothing that WATCH would hear of: the entries are what they were. */
+function wakeClaimants({ args, blocking, partition }: Context): void {
+  if (partition.slab.i32[Header.Listeners] === 0) return;
+  blocking.keyChanged(partition, args.hashes[1]!, args.u8, args.startOf(1), args.lengthOf(1));
+}
+
 /** Releases the entry `id`; false when it is not pending and does not become so. */
 function release(slab: Slab, stream: StreamRef, group: GroupRef): boolean {
   let pending = findPending(slab, group, id);
   if (pending !== 0) {
-    releasePending(slab, pending, id);
+    releasePending(slab, group, pending, id);
     if (order.isSilent) takeDeliveryBack(slab, pending);
   } else {
     if (!order.isForced || !findEntry(slab, stream, cursor, id)) return false;

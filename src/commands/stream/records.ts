@@ -3,7 +3,7 @@
 import { int64, int64FromNumber } from '../../base/ascii.js';
 import { word } from '../../dispatch/args.js';
 import type { Context } from '../../dispatch/context.js';
-import type { Slab } from '../../slab/slab.js';
+import { NONE, type Slab } from '../../slab/slab.js';
 import {
   consumerNameLength,
   consumerNameStart,
@@ -15,6 +15,7 @@ import {
   entriesReadLow,
   type GroupRef,
   readDeliveredId,
+  removePending,
 } from '../../types/stream/groups.js';
 import { StreamId } from '../../types/stream/id.js';
 import { idText, textOf } from './value.js';
@@ -86,6 +87,28 @@ export function recordAcknowledged(
   effects.arg(args, key);
   effects.arg(args, groupWord);
   effects.bytes(idText, 0, textOf(id));
+}
+
+/**
+ * The entry `id` is deleted: it is not pending any more, and the record says as much when it is
+ * applied. A claim of what is nobody's would name no consumer.
+ */
+export function dropDeleted(
+  context: Context,
+  key: number,
+  groupWord: number,
+  slab: Slab,
+  group: GroupRef,
+  id: StreamId,
+  pending: number,
+): void {
+  const { effects } = context;
+  if (effects.isRecording) {
+    if (consumerOf(slab, pending) === NONE) recordAcknowledged(context, key, groupWord, id);
+    else recordClaim(context, key, groupWord, slab, group, id, pending);
+  }
+  removePending(slab, group, id);
+  effects.dirty++;
 }
 
 /** Records how far the group has read. */

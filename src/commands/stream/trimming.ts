@@ -9,6 +9,7 @@ import { IdForm, IdRule, parseId, StreamId } from '../../types/stream/id.js';
 import { References } from '../../types/stream/references.js';
 import { readFirstId, type StreamRef, streamLength, Trim } from '../../types/stream/stream.js';
 import { thresholds } from '../../types/thresholds.js';
+import { ID_GIVEN, production, readProduction } from './idempotence.js';
 import { INVALID_ID, idText, isByte, readId, textOf } from './value.js';
 
 const MAXLEN = word('MAXLEN');
@@ -74,6 +75,7 @@ function reset(): void {
   options.makesStream = true;
   options.trims = false;
   options.references = References.Keep;
+  production.isNamed = false;
   trim.isApproximate = false;
   trim.limit = 0;
 }
@@ -85,6 +87,13 @@ function readOptions(args: Slices, isAdd: boolean): number {
   for (; index < args.count; index++) {
     const hasMore = index + 1 < args.count;
     if (isAdd && isByte(args, index, STAR)) break;
+    if (isAdd) {
+      const end = readProduction(args, index);
+      if (end >= index) {
+        index = end;
+        continue;
+      }
+    }
     if (hasMore && (isWord(args, index, MAXLEN) || isWord(args, index, MINID))) {
       index = readThreshold(args, index);
     } else if (hasMore && isWord(args, index, LIMIT)) {
@@ -102,6 +111,7 @@ function readOptions(args: Slices, isAdd: boolean): number {
     } else throw SYNTAX;
   }
   if (trim.limit !== 0 && !options.trims) throw LIMIT_ALONE;
+  if (production.isNamed && options.idForm !== IdForm.None) throw ID_GIVEN;
   if (!isAdd && !options.trims) throw NO_STRATEGY;
   if (limitAt !== 0 && !trim.isApproximate) throw LIMIT_EXACT;
   if (limitAt === 0 && trim.isApproximate) trim.limit = defaultLimit();

@@ -183,8 +183,13 @@ export function replyId(reply: Reply, id: StreamId): void {
 
 /** The entry that the cursor stands on: its ID, and its names and values. */
 export function replyEntry(reply: Reply, cursor: EntryCursor): void {
-  const { u8 } = cursor.slab!;
   reply.array(2);
+  replyEntryBody(reply, cursor);
+}
+
+/** The same without the head of the array, for answers that tell more of an entry. */
+export function replyEntryBody(reply: Reply, cursor: EntryCursor): void {
+  const { u8 } = cursor.slab!;
   replyId(reply, cursor.id);
   reply.array(cursor.fieldCount * 2);
   for (let field = cursor.fieldCount; field > 0; field--) {

@@ -96,6 +96,8 @@ export const MEMORY_PARAMETERS: readonly Row[] = [
     isUnsigned: true,
   }),
   integer('stream-node-max-entries', { default: 100, min: 0, max: INT64_MAX }),
+  integer('stream-idmp-duration', { default: 100, min: 1, max: 86_400 }),
+  integer('stream-idmp-maxsize', { default: 100, min: 1, max: 10_000 }),
   memory('hll-sparse-max-bytes', {
     default: 3000,
     min: 0,

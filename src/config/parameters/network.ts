@@ -21,7 +21,6 @@ const noOutgoing = inert('it opens no connections of its own yet');
 const noMark = inert('it does not mark its sockets');
 const noModules = inert('it loads no modules');
 const noClientEviction = inert('it does not yet close clients to free memory');
-const noTracking = inert('client-side caching arrives in a later version');
 const noUserFile = refused(
   'ACL files arrive in a later version; protect the server with requirepass until then',
 );
@@ -78,7 +77,6 @@ export const NETWORK_PARAMETERS: readonly Row[] = [
     min: 0,
     max: INT64_MAX,
     isUnsigned: true,
-    support: noTracking,
   }),
   textOrEmpty('aclfile', { default: '', isMutable: false, support: noUserFile }),
   integer('acllog-max-len', { default: 128, min: 0, max: INT64_MAX, support: noUsers }),

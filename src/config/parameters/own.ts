@@ -3,7 +3,7 @@
 import { GB, INT32_MAX, MB } from '../numbers.js';
 import type { Row } from '../parameter.js';
 import { isPowerOfTwo } from './checks.js';
-import { choice, flag, integer, memory } from './rows.js';
+import { choice, integer, memory } from './rows.js';
 
 /** More threads than this would only wait for each other. */
 const THREADS_MAX = 1024;
@@ -15,9 +15,8 @@ export const OWN_PARAMETERS: readonly Row[] = [
   // A byte offset within a partition must stay a small integer of V8, hence 2 GiB at most.
   memory('partition-size', { default: 2 * GB, min: MB, max: 2 * GB, isMutable: false }),
   choice('transport', { values: ['native', 'node', 'auto'], default: 'auto', isMutable: false }),
+  // Whole generations of logs that the data needs no more; 0 keeps none.
+  memory('feed-history-bytes', { default: 64 * MB, min: 0, max: Number.MAX_SAFE_INTEGER }),
   // 0 turns the watchdog off.
   integer('watchdog-lock-ms', { default: 1000, min: 0, max: INT32_MAX }),
-  // Numbers and records every change in memory, as a log will, and only counts them: it shows what
-  // durability costs per command before there is any.
-  flag('record-sink', { default: false }),
 ];

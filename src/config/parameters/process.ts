@@ -25,8 +25,6 @@ const noSyslog = refused(
 );
 const noSyslogDetail = inert('it does not speak to syslog');
 const noTitle = inert('it leaves the title of its process alone');
-const noLatencyMonitor = inert('the latency monitor arrives in a later version');
-const noScripts = inert('scripts arrive in a later version');
 const noReplicasToWaitFor = inert('it has no replicas to wait for');
 const ownReport = inert('it writes its own report when it must stop');
 const ownWatchdog = inert("it watches its locks instead: see 'watchdog-lock-ms'");
@@ -35,7 +33,6 @@ const noAffinity = inert('it leaves placing threads to the system: use taskset')
 const byteOrder = inert('it always compares bytes');
 
 const ownPace = inert('each worker tends its partitions at its own pace');
-const nothingToSave = inert('there is nothing to save yet');
 const noLogo = inert('it has no logo');
 const noSuchCheck = inert('it makes no check that could be ignored');
 
@@ -56,13 +53,11 @@ export const PROCESS_PARAMETERS: readonly Row[] = [
     values: ['default', 'save', 'nosave', 'now', 'force'],
     default: 'default',
     check: isShutdown,
-    support: nothingToSave,
   }),
   choices('shutdown-on-sigterm', {
     values: ['default', 'save', 'nosave', 'now', 'force'],
     default: 'default',
     check: isShutdown,
-    support: nothingToSave,
   }),
   flag('always-show-logo', { default: false, isMutable: false, support: noLogo }),
   textOrEmpty('ignore-warnings', { default: '', support: noSuchCheck }),
@@ -101,14 +96,12 @@ export const PROCESS_PARAMETERS: readonly Row[] = [
     default: 0,
     min: 0,
     max: INT64_MAX,
-    support: noLatencyMonitor,
   }),
   integer('busy-reply-threshold', {
     alias: 'lua-time-limit',
     default: 5000,
     min: 0,
     max: INT64_MAX,
-    support: noScripts,
   }),
   integer('shutdown-timeout', {
     default: 10,

@@ -2,11 +2,11 @@
 // nobody has acknowledged. Such an entry is pending: it has a record in the tree of its group and
 // one in the tree of its consumer (id-tree.ts).
 //
-//   group, 12 words and its name
-//   ┌───────────────────┬──────────────┬───────────┬───────────┬────────────┬──────┐
-//   │ last delivered ID │ entries read │ pending   │ consumers │ name bytes │ name │
-//   └───────────────────┴──────────────┴───────────┴───────────┴────────────┴──────┘
-//    4 words             int64, -1:     IdTree,     names,
+//   group, 14 words and its name
+//   ┌───────────────────┬──────────────┬───────────┬───────────┬───────────┬────────────┬──────┐
+//   │ last delivered ID │ entries read │ pending   │ consumers │ oldest    │ name bytes │ name │
+//   └───────────────────┴──────────────┴───────────┴───────────┴───────────┴────────────┴──────┘
+//    4 words             int64, -1:     IdTree,     names,      int64, ms
 //                        not known      3 words     2 words
 //
 //   consumer, 8 words and its name
@@ -24,6 +24,10 @@
 //                                         released
 //
 // A pending entry takes 52 bytes where entries are delivered in order.
+//
+// `oldest`: nothing that is pending was delivered before. It may be too early, when what was
+// delivered then has been acknowledged since, and never too late. Who wants what was idle for long
+// (XREADGROUP CLAIM) need not look at anything until then, and leaves the exact time behind.
 
 import { int64, int64FromPair } from '../../base/ascii.js';
 import { assert } from '../../base/assert.js';
@@ -78,7 +82,9 @@ const enum Group {
   ReadHigh = ReadLow + 1,
   Pending = ReadHigh + 1,
   Consumers = Pending + IdTree.Words,
-  Name = Consumers + Names.Words,
+  OldestLow = Consumers + Names.Words,
+  OldestHigh = OldestLow + 1,
+  Name = OldestHigh + 1,
 }
 const enum Consumer {
   SeenLow = 0,
@@ -105,6 +111,9 @@ const enum Time {
 /** Words of the records in a group's tree and in a consumer's. */
 export const PENDING_WORDS = Pending.Words;
 export const OWN_WORDS = ID_WORDS;
+
+/** Later than any delivery: nothing is pending. */
+export const NEVER_MS = Number.MAX_SAFE_INTEGER;
 
 const TWO_32 = 2 ** 32;
 const INT32_MAX = 2 ** 31 - 1;
@@ -176,6 +185,7 @@ export function createGroupNamed(
   slab.i32[at + Group.Consumers + Names.Count] = 0;
   setDeliveredId(slab, group, delivered);
   setEntriesRead(slab, group, -1, -1);
+  setOldest(slab, group, NEVER_MS);
   enterName(slab, listAt, -1 - place, group);
   return group;
 }
@@ -230,6 +240,16 @@ export function pendingAt(group: GroupRef): number {
 
 export function pendingCount(slab: Slab, group: GroupRef): number {
   return idTreeCount(slab, pendingAt(group));
+}
+
+/** Nothing pending in the group was delivered before this moment; NEVER_MS for nothing pending. */
+export function oldestMs(slab: Slab, group: GroupRef): number {
+  return readTime(slab, (group << 1) + Group.OldestLow);
+}
+
+/** For who has looked at all that is pending. */
+export function setOldest(slab: Slab, group: GroupRef, ms: number): void {
+  writeTime(slab, (group << 1) + Group.OldestLow, ms);
 }
 
 // ── How far a group is ───────────────────────────────────────────────────────────────────────
@@ -448,8 +468,9 @@ export function deliveredMs(slab: Slab, record: number): number {
   return readTime(slab, record + Pending.TimeLow);
 }
 
-export function setDelivered(slab: Slab, record: number, ms: number): void {
+export function setDelivered(slab: Slab, group: GroupRef, record: number, ms: number): void {
   writeTime(slab, record + Pending.TimeLow, ms);
+  if (ms < oldestMs(slab, group)) setOldest(slab, group, ms);
 }
 
 /** How often a pending entry was delivered: an int64. */
@@ -491,7 +512,7 @@ export function addPending(
 ): number {
   insertInIdTree(slab, ownPendingAt(consumer), OWN_WORDS, id);
   const record = insertInIdTree(slab, pendingAt(group), PENDING_WORDS, id);
-  setDelivered(slab, record, ms);
+  setDelivered(slab, group, record, ms);
   setDeliveries(slab, record, 1, 0);
   slab.i32[record + Pending.Consumer] = consumer;
   return record;
@@ -503,7 +524,7 @@ export function addPending(
  */
 export function addUnowned(slab: Slab, group: GroupRef, id: StreamId, ms: number): number {
   const record = insertInIdTree(slab, pendingAt(group), PENDING_WORDS, id);
-  setDelivered(slab, record, ms);
+  setDelivered(slab, group, record, ms);
   setDeliveries(slab, record, 1, 0);
   slab.i32[record + Pending.Consumer] = NONE;
   return record;
@@ -529,11 +550,11 @@ export function movePending(slab: Slab, record: number, consumer: ConsumerRef, i
  * Takes a pending entry from its consumer, if it has one: it is pending for nobody, since the
  * beginning of time, so that whoever claims it finds it idle long enough.
  */
-export function releasePending(slab: Slab, record: number, id: StreamId): void {
+export function releasePending(slab: Slab, group: GroupRef, record: number, id: StreamId): void {
   const consumer = consumerOf(slab, record);
   if (consumer !== NONE) removeFromIdTree(slab, ownPendingAt(consumer), OWN_WORDS, id);
   slab.i32[record + Pending.Consumer] = NONE;
-  setDelivered(slab, record, 0);
+  setDelivered(slab, group, record, 0);
 }
 
 /** How many pending entries of the group are nobody's. */
@@ -666,6 +687,8 @@ function checkGroup(slab: Slab, group: GroupRef): void {
   let isThere = walk.seek(slab, pendingAt(group), PENDING_WORDS, START);
   for (; isThere; isThere = walk.next()) {
     const consumer = consumerOf(slab, walk.at);
+    const isBehind = deliveredMs(slab, walk.at) >= oldestMs(slab, group);
+    assert(isBehind, 'nothing pending was delivered before the oldest');
     if (consumer === NONE) {
       released++;
       continue;

@@ -7,6 +7,14 @@ import { blockBytes, copyBlock, type EntryBlock, linkBlocks, nextBlock } from '.
 import { checkGroups, copyGroups, freeGroupsStep, groupCount, groupsBytes } from './groups.js';
 import { freeIdTreeStep, idTreeBytes } from './id-tree.js';
 import {
+  checkProducers,
+  copyProducers,
+  freeProducersStep,
+  producerCount,
+  producersBytes,
+  producersOf,
+} from './producers.js';
+import {
   checkStream,
   copyRoot,
   createStream,
@@ -22,15 +30,18 @@ export const streamKind: ValueKind = {
   encodingName: () => 'stream',
 
   length(slab: Slab, _encoding: Encoding, root: number): number {
-    // Groups may hold much more than entries: what has any is freed in steps.
+    // Groups and producers may hold much more than entries: what has any is freed in steps.
     const stream = root as StreamRef;
-    return streamLength(slab, stream) + groupCount(slab, stream) * GROUP_COST;
+    const producers = producersOf(slab, stream);
+    const named = producers === NONE ? 0 : producerCount(slab, producers);
+    return streamLength(slab, stream) + (groupCount(slab, stream) + named) * GROUP_COST;
   },
 
   freeStep(slab: Slab, _encoding: Encoding, root: number, budget: number): boolean {
     const stream = root as StreamRef;
-    const hadGroups = groupCount(slab, stream) !== 0;
+    const hadGroups = groupCount(slab, stream) !== 0 || producersOf(slab, stream) !== NONE;
     if (!freeGroupsStep(slab, stream, budget)) return false;
+    if (!freeProducersStep(slab, stream, budget)) return false;
     // What groups cost is not counted on: with a budget, blocks have steps of their own.
     if (hadGroups && budget < Number.MAX_SAFE_INTEGER) return false;
     if (!freeBlocksStep(slab, stream, budget)) return false;
@@ -59,6 +70,7 @@ export const streamKind: ValueKind = {
     copyRoot(slab, stream, target, copy, first, last);
     indexBlocks(target, copy);
     copyGroups(slab, stream, target, copy);
+    copyProducers(slab, stream, target, copy);
     return copy;
   },
 
@@ -68,12 +80,13 @@ export const streamKind: ValueKind = {
     for (let block = firstBlock(slab, stream); block !== NONE; block = nextBlock(slab, block)) {
       bytes += blockBytes(slab, block);
     }
-    return bytes + groupsBytes(slab, stream);
+    return bytes + groupsBytes(slab, stream) + producersBytes(slab, stream);
   },
 
   check(slab: Slab, _encoding: Encoding, root: number): void {
     checkStream(slab, root as StreamRef);
     checkGroups(slab, root as StreamRef);
+    checkProducers(slab, root as StreamRef);
   },
 };
 

@@ -1,12 +1,12 @@
 // A stream: blocks of entries in the order of their IDs (block.ts), linked to each other, with an
 // index of where each but the last begins (id-tree.ts), and its consumer groups (groups.ts).
 //
-//   root, 22 words
-//   ┌───────┬───────┬──────┬───────────────┬────────┬─────────┬─────────┬──────────┬─────────────┐
-//   │ count │ first │ last │ index         │ groups │ entries │ last ID │ first ID │ max deleted │
-//   │       │ block │ block│ (IdTree)      │ (names)│ added   │         │          │ ID          │
-//   └───────┴───────┴──────┴───────────────┴────────┴─────────┴─────────┴──────────┴─────────────┘
-//                           3 words          2        int64      4         4          4
+//   root, 23 words
+//   ┌───────┬───────┬──────┬────────┬────────┬───────┬─────────┬──────────┬─────────┬───────────┐
+//   │ count │ first │ last │ index  │ groups │ added │ last ID │ first ID │ max     │ producers │
+//   │       │ block │ block│ IdTree │ names  │       │         │          │ deleted │           │
+//   └───────┴───────┴──────┴────────┴────────┴───────┴─────────┴──────────┴─────────┴───────────┘
+//                           3 words  2        int64   4 words   4          4         producers.ts
 //
 // Entries are added to the last block only, so adding touches no index: a block enters it when the
 // next one begins, and its room is cut to what it uses then. A stream of one block has no index.
@@ -62,7 +62,8 @@ const enum Root {
   LastId = AddedHigh + 1,
   FirstId = LastId + ID_WORDS,
   MaxDeleted = FirstId + ID_WORDS,
-  Words = MaxDeleted + ID_WORDS,
+  Producers = MaxDeleted + ID_WORDS,
+  Words = Producers + 1,
 }
 
 /** A record of the index: the ID of a block, and the block. */
@@ -99,6 +100,11 @@ export function lastBlock(slab: Slab, stream: StreamRef): EntryBlock {
 /** Word index of the list of groups, see names.ts. */
 export function groupsAt(stream: StreamRef): number {
   return (stream << 1) + Root.Groups;
+}
+
+/** Word index of the reference to what producers.ts keeps; NONE for most streams. */
+export function producersAt(stream: StreamRef): number {
+  return (stream << 1) + Root.Producers;
 }
 
 /** Word index of the index of blocks. */
@@ -453,7 +459,7 @@ export function indexBlocks(slab: Slab, stream: StreamRef): void {
   }
 }
 
-/** Copies all of a root but blocks, index and groups, and says where the blocks begin and end. */
+/** Copies the marks of a root, and says where the copy's blocks begin and end. */
 export function copyRoot(
   slab: Slab,
   stream: StreamRef,
@@ -462,7 +468,7 @@ export function copyRoot(
   first: EntryBlock,
   last: EntryBlock,
 ): void {
-  for (let word = Root.AddedLow as number; word < Root.Words; word++) {
+  for (let word = Root.AddedLow as number; word < Root.Producers; word++) {
     target.i32[(copy << 1) + word] = slab.i32[(stream << 1) + word]!;
   }
   target.i32[(copy << 1) + Root.Count] = streamLength(slab, stream);

@@ -1,0 +1,362 @@
+// Writing one snapshot to a file: the cut, the walk through all partitions under short locks, the
+// images that writers make meanwhile, and the file, which takes its name only when it is whole and
+// on the disk. Runs in a job's thread from its beginning to its end; nothing stops it half-way,
+// because a walk that is left would leave buckets behind that nobody has seen. A file that cannot
+// be written, or is not wanted any more, makes it run on without writing, which is quick.
+
+import { SystemClock, sleep } from '../base/clock.js';
+import { type Disk, DiskError, Open, SystemDisk } from '../base/disk.js';
+import type { EntryRef } from '../keyspace/entry.js';
+import { Keyspace, Lookup } from '../keyspace/keyspace.js';
+import { type CutCounts, walkSnapshot } from '../keyspace/snapshot.js';
+import { cutKeyspace } from '../keyspace/snapshot-cut.js';
+import { type LogsShape, SharedLogs } from '../log/logs.js';
+import { Figure, Saving } from '../mesh/saving.js';
+import {
+  type RdbFileForm,
+  RdbFileWriter,
+  type RdbOutput,
+  type RecordForm,
+  writeRecord,
+} from '../rdb/file-write.js';
+import {
+  ImageReader,
+  type ImageRings,
+  type ImageTarget,
+  imagesInto,
+  packForm,
+} from '../rdb/images.js';
+import { ByteSink } from '../rdb/sink.js';
+import { FunctionStore, type FunctionsShape } from '../scripting/function-store.js';
+import {
+  configureLocks,
+  type Holder,
+  holderOf,
+  releaseLock,
+  takeLock,
+  tryLock,
+} from '../slab/lock.js';
+import { Header, Slab } from '../slab/slab.js';
+import { Counter, ServerStats } from '../stats/server.js';
+import { eachInBucket } from '../structs/table.js';
+
+/** What a job needs of what the threads of the process share. */
+export interface JobShape {
+  readonly slabs: readonly SharedArrayBuffer[];
+  readonly slabStarts: readonly number[];
+  readonly databaseCount: number;
+  readonly clock: SharedArrayBuffer;
+  readonly serverStats: SharedArrayBuffer;
+  readonly statThreads: number;
+  readonly images: ImageRings;
+  readonly saving: SharedArrayBuffer;
+  readonly logs: LogsShape;
+  readonly functions: FunctionsShape;
+  readonly jobThread: number;
+}
+
+export interface SnapshotOrder {
+  /** Where the file goes, an absolute path, and what it is called until it is whole. */
+  readonly directory: string;
+  readonly temporaryName: string;
+  readonly name: string;
+  /** It is a base of the append logs, which begin a generation at the cut. */
+  readonly isBase: boolean;
+  readonly form: RdbFileForm;
+  /** Facts about the server for the head of the file. */
+  readonly facts: readonly (readonly [name: string, value: string])[];
+  /** Bytes after which what was written is synced; 0: only at the end. */
+  readonly syncBytes: number;
+  /** For tests: how long the walk rests for each key. */
+  readonly keyDelayUs: number;
+}
+
+/** What the job's thread is sent. */
+export interface SnapshotTask {
+  readonly shape: JobShape;
+  readonly order: SnapshotOrder;
+}
+
+export interface SnapshotOutcome {
+  /** Why there is no file; null when there is. */
+  readonly failure: string | null;
+  /** It was not wanted any more: no failure, but no file either. */
+  readonly isDiscarded: boolean;
+  readonly keys: number;
+  readonly fileBytes: number;
+  readonly imageBytes: number;
+  /** The count of changes at the cut. */
+  readonly changes: number;
+  /** The clock at the cut. */
+  readonly cutMs: number;
+  /** Of a base: it holds every change with a number up to this one. */
+  readonly cutNumber: number;
+}
+
+/** A hold of a lock ends after so many bytes or buckets: about a tenth of a millisecond. */
+const HOLD_BYTES = 16 * 1024;
+const HOLD_BUCKETS = 32;
+const SINK_BYTES = 256 * 1024;
+const REST_MS = 1;
+
+/** The file while it is written. It throws nothing: the walk goes on without it. */
+class FileOutput implements RdbOutput {
+  failure: DiskError | null = null;
+  bytes = 0;
+  private fd = -1;
+  private syncedBytes = 0;
+
+  constructor(
+    private readonly disk: Disk,
+    private readonly path: string,
+    private readonly syncBytes: number,
+  ) {
+    this.attempt(() => {
+      this.fd = disk.open(path, Open.Create);
+    });
+  }
+
+  write(u8: Uint8Array, length: number): void {
+    this.writeAt(u8, length, this.bytes);
+    this.bytes += length;
+    if (this.syncBytes === 0 || this.bytes - this.syncedBytes < this.syncBytes) return;
+    this.syncedBytes = this.bytes;
+    this.sync();
+  }
+
+  rewrite(u8: Uint8Array, length: number): void {
+    this.writeAt(u8, length, 0);
+  }
+
+  private writeAt(u8: Uint8Array, length: number, position: number): void {
+    let at = 0;
+    while (at < length && this.failure === null) {
+      const written = this.disk.writeAt(this.fd, u8, at, length - at, position + at);
+      if (written > 0) at += written;
+      else this.failure = new DiskError('Writing', this.path, -written || INPUT_OUTPUT_ERROR);
+    }
+  }
+
+  private sync(): void {
+    if (this.failure !== null) return;
+    const synced = this.disk.sync(this.fd);
+    if (synced < 0) this.failure = new DiskError('Syncing', this.path, -synced);
+  }
+
+  /** The file is whole: it gets its name, unless anything has failed; then it goes. */
+  end(isWanted: boolean, directory: string, name: string): void {
+    if (isWanted) this.sync();
+    if (this.fd !== -1) this.disk.close(this.fd);
+    const path = `${directory}/${name}`;
+    if (isWanted && this.failure === null && path !== this.path) {
+      this.attempt(() => this.disk.rename(this.path, path));
+    }
+    if (!isWanted || this.failure !== null) this.attempt(() => this.disk.remove(this.path));
+    else this.attempt(() => this.disk.syncDirectory(directory));
+  }
+
+  private attempt(what: () => void): void {
+    try {
+      what();
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.failure ??= error;
+    }
+  }
+}
+
+const INPUT_OUTPUT_ERROR = 5;
+
+/** Writes a snapshot. `disk` is another in tests. */
+export function writeSnapshot(
+  shape: JobShape,
+  order: SnapshotOrder,
+  disk: Disk = new SystemDisk(),
+): SnapshotOutcome {
+  return new SnapshotWriter(shape, order, disk).run();
+}
+
+class SnapshotWriter {
+  private readonly shape: JobShape;
+  private readonly order: SnapshotOrder;
+  private readonly keyspace: Keyspace;
+  private readonly saving: Saving;
+  private readonly images: ImageReader;
+  private readonly output: FileOutput;
+  private readonly file: RdbFileWriter;
+  private readonly self: Holder;
+  private readonly form: RecordForm;
+  private counts: CutCounts;
+  private target: ImageTarget;
+  private readonly sink: ByteSink;
+  private keys = 0;
+  private version = 0;
+  private readonly takeBound = (slab: Slab, bucket: number, database: number) =>
+    this.takeBucket(slab, bucket, database);
+  private readonly writeBound = (slab: Slab, ref: number) => {
+    const version = writeRecord(this.sink, slab, ref as EntryRef, this.form);
+    if (version === 0) return;
+    this.keys++;
+    this.version = Math.max(this.version, version);
+  };
+
+  constructor(shape: JobShape, order: SnapshotOrder, disk: Disk) {
+    this.shape = shape;
+    this.order = order;
+    const { slabs, slabStarts, databaseCount } = shape;
+    this.keyspace = new Keyspace(
+      slabs.map((buffer, index) => new Slab(index, buffer, slabStarts[index]!)),
+      databaseCount,
+      new Float64Array(Lookup.Words),
+    );
+    this.saving = new Saving(shape.saving);
+    this.images = new ImageReader(shape.images);
+    this.self = holderOf(shape.jobThread);
+    const path = `${order.directory}/${order.temporaryName}`;
+    this.output = new FileOutput(disk, path, order.syncBytes);
+    this.form = order.form;
+    this.file = new RdbFileWriter(this.output, order.form);
+    this.counts = { keys: new Float64Array(0), volatileKeys: new Float64Array(0) };
+    this.target = NOWHERE;
+    this.sink = new ByteSink((u8, length) => this.handOn(u8, length), SINK_BYTES);
+  }
+
+  run(): SnapshotOutcome {
+    const { shape, saving, order, file, output } = this;
+    const clock = new SystemClock(new Float64Array(shape.clock));
+    const stats = new ServerStats(shape.serverStats, shape.statThreads, 0);
+    configureLocks({
+      // Whoever holds the lock may be waiting for room for its image.
+      serveParts: () => this.images.drain(this.target),
+      reportLongHold: () => {},
+      longHoldMs: 0,
+      reasonToGiveUp: () => null,
+    });
+    file.begin(order.facts);
+    let libraries: readonly Uint8Array[] = [];
+    let changes = 0;
+    let cutMs = 0;
+    let cutNumber = 0;
+    this.counts = cutKeyspace(this.keyspace, this.self, () => {
+      saving.beginWalk(packForm(order.form));
+      changes = stats.total(Counter.Changes);
+      cutMs = clock.nowMs();
+      // Whoever changes them holds all locks: a change is either in here or in the logs behind.
+      libraries = new FunctionStore(shape.functions).read();
+      if (order.isBase) cutNumber = this.cutLogs();
+    });
+    // Before any key: up to here no image went to the file.
+    for (const code of libraries) file.functions(code);
+    this.target = imagesInto(file, (database) => this.sizeOf(database));
+    saving.put(Figure.KeysTotal, sum(this.counts.keys));
+    this.walk();
+    // Every image was made under a lock that this thread has held since: all of them are here.
+    while (this.images.drain(this.target));
+    if (!this.isInVain()) file.end();
+    const isDiscarded = output.failure === null && saving.isDiscarding;
+    output.end(!isDiscarded && output.failure === null, order.directory, order.name);
+    return {
+      failure: output.failure?.message ?? null,
+      isDiscarded,
+      keys: file.keys,
+      fileBytes: output.bytes,
+      imageBytes: this.images.bytes,
+      changes,
+      cutMs,
+      cutNumber,
+    };
+  }
+
+  /** From here on records belong to the generation that is ready for it. */
+  private cutLogs(): number {
+    return new SharedLogs(this.shape.logs).cut();
+  }
+
+  /**
+   * Goes on in whichever partition is free, and waits for one only when none is: on a busy machine
+   * the holder of a lock may not be running, and each sleep would last longer than a hold.
+   */
+  private walk(): void {
+    const unfinished = [...this.keyspace.partitions];
+    let busyCount = 0;
+    for (let at = 0; unfinished.length > 0; ) {
+      at %= unfinished.length;
+      const partition = unfinished[at]!;
+      const words = partition.slab.i32;
+      this.images.drain(this.target);
+      if (!tryLock(words, Header.Lock, this.self)) {
+        if (++busyCount < unfinished.length) {
+          at++;
+          continue;
+        }
+        takeLock(words, Header.Lock, this.self);
+      }
+      busyCount = 0;
+      const isDone = walkSnapshot(partition, HOLD_BUCKETS, this.takeBound);
+      releaseLock(words, Header.Lock);
+      if (isDone) unfinished.splice(at, 1);
+      this.sink.end();
+      this.tell();
+      if (this.order.keyDelayUs > 0) this.rest();
+    }
+  }
+
+  /** Slows the walk down, but neither writers nor whoever does not want the file any more. */
+  private rest(): void {
+    const keys = this.file.keys - this.restedKeys;
+    this.restedKeys = this.file.keys;
+    let leftMs = (keys * this.order.keyDelayUs) / 1000;
+    for (; leftMs > 0 && !this.isInVain(); leftMs -= REST_MS) {
+      this.images.drain(this.target);
+      sleep(Math.min(leftMs, REST_MS));
+    }
+  }
+
+  private restedKeys = 0;
+
+  /** Is there nothing left to write for? Then the walk only ends what it has begun. */
+  private isInVain(): boolean {
+    if (this.output.failure !== null && !this.saving.isDiscarding) this.saving.discard();
+    return this.saving.isDiscarding;
+  }
+
+  private takeBucket(slab: Slab, bucket: number, database: number): boolean {
+    if (this.isInVain()) {
+      this.target = NOWHERE;
+      return true;
+    }
+    if (database !== this.database) {
+      // What is in the sink belongs to the database before.
+      this.sink.end();
+      this.database = database;
+    }
+    eachInBucket(slab, bucket, this.writeBound);
+    return this.sink.at < HOLD_BYTES;
+  }
+
+  private database = 0;
+
+  private handOn(u8: Uint8Array, length: number): void {
+    const { target } = this;
+    target.select(this.database);
+    target.take(u8, 0, length, this.keys, this.version);
+    this.keys = 0;
+  }
+
+  private tell(): void {
+    const { saving, file, images } = this;
+    saving.put(Figure.KeysWritten, file.keys);
+    saving.put(Figure.ImageBytes, images.bytes);
+  }
+
+  private sizeOf(database: number): readonly [number, number] {
+    return [this.counts.keys[database]!, this.counts.volatileKeys[database]!];
+  }
+}
+
+/** For what nobody wants any more. */
+const NOWHERE: ImageTarget = { select() {}, take() {} };
+
+function sum(numbers: Float64Array): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
