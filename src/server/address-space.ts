@@ -7,10 +7,12 @@ import { readFileSync } from 'node:fs';
 /**
  * What the process takes beside its partitions, measured with 1 to 8 threads and rounded up: half a
  * gigabyte that V8 reserves for the code of each thread, its heap, its stack, its share of what is
- * shared. The acceptor is one thread more.
+ * shared; and what all threads share once: scripts, functions, and keys that clients cache.
  */
-const PROCESS_BYTES = 256 * 2 ** 20;
+const PROCESS_BYTES = 896 * 2 ** 20;
 const THREAD_BYTES = 700 * 2 ** 20;
+/** Besides the workers: the acceptor, the one that syncs the logs, the one of the jobs. */
+const OTHER_THREADS = 3;
 /** Under strict accounting reservations of heaps do not count, only what may be written. */
 const PROCESS_COMMIT_BYTES = 192 * 2 ** 20;
 const THREAD_COMMIT_BYTES = 64 * 2 ** 20;
@@ -24,7 +26,7 @@ const KB = 1024;
 export function affordableBytes(threadCount: number, read = readFile): number {
   const limit = limitOf(read('/proc/self/limits'));
   const taken = kilobytes(read('/proc/self/status'), 'VmSize');
-  const threads = threadCount + 1;
+  const threads = threadCount + OTHER_THREADS;
   const underLimit = limit - taken - PROCESS_BYTES - threads * THREAD_BYTES;
   if (Number(read('/proc/sys/vm/overcommit_memory')) !== STRICT) return underLimit;
   const memory = read('/proc/meminfo');

@@ -44,6 +44,8 @@ import type { Listening, WorkerStart } from './worker.js';
 
 /** Descriptors the process needs beside its clients': files, epoll sets, bells, Node's own. */
 const SPARE_DESCRIPTORS = 64;
+/** With fewer the threads start one after the other: each may have hundreds of files open then. */
+const DESCRIPTORS_AT_START = 4096;
 const CRON_MS = 100;
 /** Room in the client directory, address space only, beyond which maxclients needs a restart. */
 const CLIENTS_MAX = 32_768;
@@ -203,11 +205,15 @@ async function startThreads(
   const { threadCount, transport } = shape.facts;
   if (transport === 'native' && availableParallelism() === 1) deferCompilerThreads();
   const threads: Worker[] = [];
+  const control = new ControlBlock(shape.control);
+  // A thread that starts opens all files of the program at once.
+  const isTight = transport === 'native' && setrlimitNoFile() < DESCRIPTORS_AT_START;
   let listeningFds: readonly number[] | null = transport === 'native' ? [] : null;
   for (let thread = 0; thread < threadCount; thread++) {
     const worker = startWorker({ shape, thread, listeningFds });
     threads.push(worker);
     listeningFds ??= await listeningOf(worker);
+    if (isTight) await untilServing(control, threads.length);
   }
   if (transport === 'native') {
     const workerData: AcceptorStart = { shape, listeners };

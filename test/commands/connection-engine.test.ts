@@ -173,11 +173,4 @@ describe('CLIENT', () => {
     expect(run('CLIENT', 'SETNAME', 'caf\xe9')).toMatch(/^-ERR Client names cannot contain/);
     expect(session.name).toBe('x'.repeat(256));
   });
-
-  it('leaves the rest of later versions unknown', () => {
-    const door = openDoor(connectionCommands);
-    expect(door.engine.run('CLIENT', 'TRACKING', 'on')).toBe(
-      "-ERR unknown subcommand 'TRACKING'. Try CLIENT HELP.\r\n",
-    );
-  });
 });

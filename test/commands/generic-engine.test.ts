@@ -368,11 +368,10 @@ interface Row {
 
 function plainSpec(spec: KeySpec): unknown {
   const { begin, find } = spec;
-  if (typeof begin !== 'object' || !('index' in begin)) return spec;
-  if (typeof find !== 'object' || !('lastKey' in find)) return spec;
+  if (typeof begin !== 'object' || typeof find !== 'object' || !('lastKey' in find)) return spec;
   return {
     f: spec.flags,
-    b: ['index', begin.index],
+    b: 'index' in begin ? ['index', begin.index] : ['keyword', begin.keyword, begin.startFrom],
     k: ['range', find.lastKey, find.step, find.limit],
   };
 }

@@ -38,8 +38,8 @@ describe('address space for partitions', () => {
   it('leaves room under a limit for the process and each of its threads', () => {
     const one = affordable(1, { limit: String(16 * GB) });
     const two = affordable(2, { limit: String(16 * GB) });
-    expect(one).toBeLessThan(14 * GB);
-    expect(one).toBeGreaterThan(12 * GB);
+    expect(one).toBeLessThan(12 * GB);
+    expect(one).toBeGreaterThan(11 * GB);
     expect(one - two).toBeGreaterThan(GB / 2);
   });
 

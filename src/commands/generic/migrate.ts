@@ -129,8 +129,8 @@ const migrate = crossCommand({
   cost: 'O(N) for N elements or bytes of the values: those of DUMP, RESTORE and DEL.',
   flags: Flag.Write | Flag.MovableKeys,
   syntax:
-    'host port <key | ""> destination-db timeout [COPY] [REPLACE] ' +
-    '[AUTH password | AUTH2 username password] [KEYS key [key ...]]',
+    'host port <key | > destination-db timeout [COPY] [REPLACE] ' +
+    '[<AUTH auth | AUTH2 username password>] [KEYS keys [keys ...]]',
   keys: [
     {
       flags: ['RW', 'access', 'delete'],
