@@ -92,7 +92,7 @@ const READS: Readonly<Record<string, (key: string) => Words>> = {
 /** How many elements of an answer belong together, where their order says nothing. */
 const UNORDERED: Readonly<Record<string, number>> = { set: 1, hash: 2 };
 
-/** All that can be asked about a key, but for when a consumer was last seen. */
+/** All that is kept of a key: not when a consumer was last seen, or how often an iid came again. */
 async function stateOf(client: Client): Promise<Map<string, string>> {
   const state = new Map<string, string>();
   for (let database = 0; database < DATABASES; database++) {
@@ -112,7 +112,7 @@ async function stateOfKey(client: Client, key: string, type: string): Promise<st
   const read = READS[type]?.(key) ?? ['DEBUG', 'DIGEST-VALUE', key];
   const value = printSorted((await client.pipeline([read]))[0]!, UNORDERED[type] ?? 0);
   const timeless = value.replace(
-    /"(?:seen-time|active-time|radix-tree-keys|radix-tree-nodes)", :-?\d+/g,
+    /"(?:seen-time|active-time|radix-tree-keys|radix-tree-nodes|iids-duplicates)", :-?\d+/g,
     '',
   );
   if (type !== 'hash') return `${expiry}\n${timeless}`;
