@@ -14,9 +14,9 @@ import { usedBytesOf } from '../../src/slab/slab.js';
 import { checkHashExpiries, timedHashCount } from '../../src/types/hash/expiries.js';
 import { thresholds } from '../../src/types/thresholds.js';
 import { Engine, type EngineOptions } from '../support/engine.js';
-import { splitWords } from '../support/pattern.js';
 import { randomTest } from '../support/random-test.js';
 import { bulkTexts } from '../support/resp.js';
+import { answer, play } from '../support/rows.js';
 import type { Random } from '../support/seed.js';
 
 const before = { ...thresholds };
@@ -27,22 +27,6 @@ afterEach(() => {
 
 function start(options: Partial<EngineOptions> = {}): Engine {
   return new Engine({ specs: [...hashCommands, ...genericCommands], ...options });
-}
-
-/** The reply on one line: CRLF is a space. */
-function answer(engine: Engine, line: string): string {
-  return engine
-    .run(...splitWords(line))
-    .replaceAll('\r\n', ' ')
-    .trimEnd();
-}
-
-type Row = readonly [command: string, reply: string];
-
-function play(engine: Engine, rows: readonly Row[]): void {
-  for (const [command, reply] of rows) {
-    expect(`${command} → ${answer(engine, command)}`).toBe(`${command} → ${reply}`);
-  }
 }
 
 /** Checks every hash and every slab; how the hashes are encoded. */

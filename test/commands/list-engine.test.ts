@@ -12,9 +12,9 @@ import { checkSlab } from '../../src/slab/check.js';
 import { usedBytesOf } from '../../src/slab/slab.js';
 import { thresholds } from '../../src/types/thresholds.js';
 import { Engine, type EngineOptions } from '../support/engine.js';
-import { splitWords } from '../support/pattern.js';
 import { randomTest } from '../support/random-test.js';
 import { bulkTexts } from '../support/resp.js';
+import { answer, play } from '../support/rows.js';
 import type { Random } from '../support/seed.js';
 
 const RANK_ZERO =
@@ -31,22 +31,6 @@ function start(options: Partial<EngineOptions> = {}): Engine {
     specs: [...listCommands, ...genericCommands, ...stringCommands],
     ...options,
   });
-}
-
-/** The reply on one line: CRLF is a space. */
-function answer(engine: Engine, line: string): string {
-  return engine
-    .run(...splitWords(line))
-    .replaceAll('\r\n', ' ')
-    .trimEnd();
-}
-
-type Row = readonly [command: string, reply: string];
-
-function play(engine: Engine, rows: readonly Row[]): void {
-  for (const [command, reply] of rows) {
-    expect(`${command} → ${answer(engine, command)}`).toBe(`${command} → ${reply}`);
-  }
 }
 
 function elementsOf(engine: Engine, key: string): string[] {

@@ -13,8 +13,8 @@ import { usedBytesOf } from '../../src/slab/slab.js';
 import { checkSet } from '../../src/types/set/kind.js';
 import { thresholds } from '../../src/types/thresholds.js';
 import { Engine, type EngineOptions } from '../support/engine.js';
-import { splitWords } from '../support/pattern.js';
 import { randomTest } from '../support/random-test.js';
+import { answer, play } from '../support/rows.js';
 import type { Random } from '../support/seed.js';
 
 const specs = [...setCommands, ...genericCommands, ...stringCommands];
@@ -22,22 +22,6 @@ const DEFAULTS = { ...thresholds };
 
 function start(options: Partial<EngineOptions> = {}): Engine {
   return new Engine({ specs, ...options });
-}
-
-/** The reply on one line: CRLF is a space. */
-function answer(engine: Engine, line: string): string {
-  return engine
-    .run(...splitWords(line))
-    .replaceAll('\r\n', ' ')
-    .trimEnd();
-}
-
-type Row = readonly [command: string, reply: string];
-
-function play(engine: Engine, rows: readonly Row[]): void {
-  for (const [command, reply] of rows) {
-    expect(`${command} → ${answer(engine, command)}`).toBe(`${command} → ${reply}`);
-  }
 }
 
 /** The members in an array or set reply, sorted. */

@@ -8,7 +8,7 @@ import { usedBytesOf } from '../../src/slab/slab.js';
 import { thresholds } from '../../src/types/thresholds.js';
 import { checkKeyspace } from '../support/check-keyspace.js';
 import { Engine, type EngineOptions } from '../support/engine.js';
-import { splitWords } from '../support/pattern.js';
+import { answer } from '../support/rows.js';
 
 const DEFAULTS = { ...thresholds };
 
@@ -18,14 +18,6 @@ afterEach(() => {
 
 function start(options: Partial<EngineOptions> = {}): Engine {
   return new Engine({ specs: [...sortedSetCommands, ...genericCommands], ...options });
-}
-
-/** The reply on one line: CRLF is a space. */
-function answer(engine: Engine, line: string): string {
-  return engine
-    .run(...splitWords(line))
-    .replaceAll('\r\n', ' ')
-    .trimEnd();
 }
 
 it('records ZMPOP as the plain pop that it was', () => {

@@ -8,27 +8,12 @@ import { eachEntry } from '../../src/keyspace/scan.js';
 import { checkStructure } from '../../src/keyspace/values.js';
 import { checkSlab } from '../../src/slab/check.js';
 import { Engine } from '../support/engine.js';
-import { splitWords } from '../support/pattern.js';
 import { randomTest } from '../support/random-test.js';
+import { answer, play } from '../support/rows.js';
 import type { Random } from '../support/seed.js';
 
 const specs = [...streamCommands, ...genericCommands];
 const START_MS = 1_700_000_000_000;
-
-function answer(engine: Engine, line: string): string {
-  return engine
-    .run(...splitWords(line))
-    .replaceAll('\r\n', ' ')
-    .trimEnd();
-}
-
-type Row = readonly [command: string, reply: string];
-
-function play(engine: Engine, rows: readonly Row[]): void {
-  for (const [command, reply] of rows) {
-    expect(`${command} → ${answer(engine, command)}`).toBe(`${command} → ${reply}`);
-  }
-}
 
 function check(engine: Engine): void {
   for (const partition of engine.keyspace.partitions) {

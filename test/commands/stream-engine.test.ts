@@ -13,8 +13,8 @@ import { checkSlab } from '../../src/slab/check.js';
 import { usedBytesOf } from '../../src/slab/slab.js';
 import { Type } from '../../src/types/kind.js';
 import { Engine } from '../support/engine.js';
-import { splitWords } from '../support/pattern.js';
 import { randomTest } from '../support/random-test.js';
+import { answer, play } from '../support/rows.js';
 import type { Random } from '../support/seed.js';
 
 const specs = [...streamCommands, ...stringCommands, ...genericCommands];
@@ -49,21 +49,6 @@ function record(partitions = 4): Recording {
     },
   };
   return { engine: new Engine({ specs, partitions, sink }), records };
-}
-
-function answer(engine: Engine, line: string): string {
-  return engine
-    .run(...splitWords(line))
-    .replaceAll('\r\n', ' ')
-    .trimEnd();
-}
-
-type Row = readonly [command: string, reply: string];
-
-function play(engine: Engine, rows: readonly Row[]): void {
-  for (const [command, reply] of rows) {
-    expect(`${command} → ${answer(engine, command)}`).toBe(`${command} → ${reply}`);
-  }
 }
 
 /** What a command leaves in the log: all its records' commands. */

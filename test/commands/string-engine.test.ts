@@ -10,27 +10,11 @@ import { usedBytesOf } from '../../src/slab/slab.js';
 import { checkTable } from '../../src/structs/table.js';
 import { commonLength, commonSubsequence } from '../../src/types/lcs.js';
 import { Engine, type EngineOptions } from '../support/engine.js';
-import { splitWords } from '../support/pattern.js';
+import { answer, play, type Row } from '../support/rows.js';
 import { Random, seedOf } from '../support/seed.js';
 
 function start(options: Partial<EngineOptions> = {}): Engine {
   return new Engine({ specs: stringCommands, ...options });
-}
-
-/** The reply on one line: CRLF is a space. */
-function answer(engine: Engine, line: string): string {
-  return engine
-    .run(...splitWords(line))
-    .replaceAll('\r\n', ' ')
-    .trimEnd();
-}
-
-type Row = readonly [command: string, reply: string];
-
-function play(engine: Engine, rows: readonly Row[]): void {
-  for (const [command, reply] of rows) {
-    expect(`${command} → ${answer(engine, command)}`).toBe(`${command} → ${reply}`);
-  }
 }
 
 function check(engine: Engine): void {

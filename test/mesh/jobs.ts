@@ -67,8 +67,6 @@ export interface BoardJob {
 
 export type Job = CountJob | TransferJob | MeshJob | BoardJob;
 
-const US_PER_MS = 1000;
-
 function spin(turns: number): void {
   let sum = 0;
   for (let turn = 0; turn < turns; turn++) sum = (sum + turn) | 0;
@@ -80,13 +78,10 @@ function spin(turns: number): void {
 function count(job: CountJob): number[] {
   const words = new Int32Array(job.words);
   const self = holderOf(job.thread);
-  const waits: number[] = [];
   let takes = 0;
   const endMs = performance.now() + job.durationMs;
   while (performance.now() < endMs) {
-    const startMs = performance.now();
     takeLock(words, job.lockAt, self);
-    waits.push((performance.now() - startMs) * US_PER_MS);
     const before = words[job.counterAt]!;
     spin(job.visitTurns);
     words[job.counterAt] = before + 1;
@@ -94,9 +89,7 @@ function count(job: CountJob): number[] {
     takes++;
     spin(job.pauseTurns);
   }
-  waits.sort((a, b) => a - b);
-  const at = (share: number) => waits[Math.floor((waits.length - 1) * share)]!;
-  return [takes, at(0.5), at(0.999), at(1)];
+  return [takes];
 }
 
 function transfer(job: TransferJob): number[] {
