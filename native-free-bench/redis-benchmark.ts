@@ -9,6 +9,8 @@ import { expandLine } from './requests.js';
 export interface NativeRun {
   readonly host: string;
   readonly port: number;
+  /** A file with the certificate to trust, for encrypted connections. */
+  readonly authority?: string;
   readonly connections: number;
   readonly pipeline: number;
   readonly keys: number;
@@ -48,7 +50,9 @@ export function nativeArguments(run: NativeRun): string[] {
   const words = expandLine(entry.command.line, run.size).map((word) =>
     word.replace(/\{(key|random)\}/g, '__rand_int__'),
   );
+  const { authority } = run;
   return [
+    ...(authority === undefined ? [] : ['--tls', '--cacert', authority]),
     ...['-h', run.host, '-p', String(run.port), '-c', String(run.connections)],
     ...['-n', String(run.count), '-r', String(run.keys), '-P', String(run.pipeline)],
     ...['--precision', '3', ...words],

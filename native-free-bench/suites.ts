@@ -4,11 +4,14 @@ import { runBoard, runElements, runTypes } from './collections.js';
 import { runPublish, runScripts, runTransactions } from './coordination.js';
 import { runLog, runRecovery, runSnapshot } from './durability.js';
 import { runConnections, runExpiry, runGrowth, runMemory, runStart } from './events.js';
+import { runEviction } from './eviction.js';
+import { runGateway } from './gateway.js';
 import type { Bench } from './measure.js';
 import type { GivenOptions } from './options.js';
 import { runParts } from './parts.js';
 import type { ResultTable } from './report.js';
 import { runLoadSuite, runShape } from './throughput.js';
+import { runTls } from './tls.js';
 
 /** One line of a table. Null takes what the options say: a case for each pipeline depth. */
 export interface SuiteCase {
@@ -182,6 +185,21 @@ export const SUITES: readonly Suite[] = [
   },
   {
     ...PLAIN,
+    name: 'tls',
+    about: 'GET over encrypted connections, with one and two tls-threads, beside real Redis.',
+    isStarter: true,
+    defaults: { rounds: 3 },
+    run: runTls,
+  },
+  {
+    ...PLAIN,
+    name: 'gateway',
+    about: 'WebSockets beside RESP, delivery to 5000 of them, a flood, a scrape of /metrics.',
+    isStarter: true,
+    run: runGateway,
+  },
+  {
+    ...PLAIN,
     name: 'log',
     about: 'SET without a log, with one that is synced each second, and with one always synced.',
     isStarter: true,
@@ -196,6 +214,15 @@ export const SUITES: readonly Suite[] = [
     defaults: { keys: 5_000_000, pipelines: [1], mix: 'SET:50,GET:50' },
     tiny: { keys: 5000 },
     run: runSnapshot,
+  },
+  {
+    ...PLAIN,
+    name: 'eviction',
+    about: 'A cache of a quarter of its data, each policy: the limit, RSS, hits.',
+    isStarter: true,
+    defaults: { keys: 1_048_576, size: 1024, distribution: 'zipf:0.99', pipelines: [16] },
+    tiny: { keys: 12_000 },
+    run: runEviction,
   },
   {
     ...PLAIN,

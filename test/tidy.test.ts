@@ -22,7 +22,7 @@ import {
 
 const root = join(import.meta.dirname, '..');
 const paths = new Set(listPaths(root, ''));
-const sources = readTree(root, ['src', 'test', 'native-free-bench'], ['.ts'])
+const sources = readTree(root, ['src', 'test', 'native-free-bench'], ['.ts', '.tsx'])
   .concat(readTree(root, [''], ['vitest.config.ts']))
   .map(({ path, text }) => sourceFile(path, text));
 const pages = [...paths]
@@ -156,6 +156,17 @@ describe('floors', () => {
   it('lets a folder import itself and everything below', () => {
     const lines = ["import '../base/assert.js';", "import './entry.js';", "import 'node:path';"];
     expect(said(checkFloors, 'src/keyspace/partition.ts', ...lines)).toEqual([]);
+  });
+
+  it('keeps what stands beside the server away from it, both ways', () => {
+    expect(said(checkFloors, 'src/web/a.tsx', "import '../client/index.js';")).toEqual([]);
+    expect(said(checkFloors, 'src/client/a.ts', "import '../base/bytes.js';")).toEqual([
+      'src/client/a.ts:1 [floors] client/ stands beside the server: ' +
+        'it imports itself, not src/base/bytes.ts',
+    ]);
+    expect(said(checkFloors, 'src/gateway/a.ts', "import '../client/value.js';")).toEqual([
+      'src/gateway/a.ts:1 [floors] client/ is no part of the server',
+    ]);
   });
 
   it('knows every folder of src once', () => {

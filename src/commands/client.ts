@@ -2,10 +2,11 @@
 // of them. Other connections are seen through the shared directory (stats/clients.ts).
 
 import { int64 } from '../base/ascii.js';
+import type { Slices } from '../base/slices.js';
 import { isWord, readInt64, word } from '../dispatch/args.js';
 import type { Context } from '../dispatch/context.js';
 import { containerCommand, Flag } from '../dispatch/define.js';
-import { Closing, ReplyMode, type Session } from '../dispatch/session.js';
+import { Closing, ReplyMode } from '../dispatch/session.js';
 import { Refusal, SYNTAX } from '../resp/errors.js';
 import {
   CLIENT_NAME_BYTES_MAX,
@@ -13,20 +14,14 @@ import {
   ClientFlag,
   type ClientView,
 } from '../stats/clients.js';
+import { BAD_ID, ClientFilter, isFilterName, lettersOf } from './client-filter.js';
 import { trackingSubcommands } from './client-tracking.js';
 import { helpSubcommand, refuseSubcommand, sub } from './server/help.js';
 
 const ON = word('ON');
 const OFF = word('OFF');
 const SKIP = word('SKIP');
-const TYPE = word('TYPE');
 const ID = word('ID');
-const ADDR = word('ADDR');
-const LADDR = word('LADDR');
-const USER = word('USER');
-const SKIPME = word('SKIPME');
-const YES = word('YES');
-const NO = word('NO');
 const WRITE = word('WRITE');
 const ALL = word('ALL');
 const TIMEOUT = word('TIMEOUT');
@@ -43,8 +38,6 @@ const LONG_NAME = new Refusal(
 const LONG_ATTRIBUTE = new Refusal(
   `ERR Library names and versions of more than ${CLIENT_TEXT_BYTES_MAX} bytes are not supported.`,
 );
-const BAD_ID = new Refusal('ERR Invalid client ID');
-const NOT_POSITIVE_ID = new Refusal('ERR client-id should be greater than 0');
 const NO_SUCH_CLIENT = new Refusal('ERR No such client');
 const BAD_PAUSE_MODE = new Refusal('ERR CLIENT PAUSE mode must be WRITE or ALL');
 const BAD_REASON = new Refusal('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR');
@@ -78,31 +71,6 @@ export function nameSession(context: Context, name: string): void {
 
 // ---- showing -----------------------------------------------------------------------------------
 
-const FLAG_LETTERS: readonly (readonly [ClientFlag, string])[] = [
-  [ClientFlag.Master, 'M'],
-  [ClientFlag.PubSub, 'P'],
-  [ClientFlag.Multi, 'x'],
-  [ClientFlag.Blocked, 'b'],
-  [ClientFlag.Tracking, 't'],
-  [ClientFlag.TrackingBroken, 'R'],
-  [ClientFlag.TrackingBroadcast, 'B'],
-  [ClientFlag.Dirty, 'd'],
-  [ClientFlag.CloseAfterReply, 'c'],
-  [ClientFlag.Unblocked, 'u'],
-  [ClientFlag.CloseNow, 'A'],
-  [ClientFlag.UnixSocket, 'U'],
-  [ClientFlag.ReadOnly, 'r'],
-  [ClientFlag.NoEvict, 'e'],
-  [ClientFlag.NoTouch, 'T'],
-];
-
-function lettersOf(flags: number): string {
-  let letters = '';
-  if ((flags & ClientFlag.Replica) !== 0) letters = (flags & ClientFlag.Monitor) !== 0 ? 'O' : 'S';
-  for (const [flag, letter] of FLAG_LETTERS) if ((flags & flag) !== 0) letters += letter;
-  return letters === '' ? 'N' : letters;
-}
-
 /** The line of one connection. What no thread keeps for a single connection is 0. */
 function lineOf(context: Context, view: ClientView): string {
   const seconds = Math.floor(context.nowMs / 1000);
@@ -112,7 +80,6 @@ function lineOf(context: Context, view: ClientView): string {
   // Whoever changes a key that is watched cannot write into the slot of another thread.
   const isDirty = view.watchedKeys > 0 && context.transactions.watchers.isDirty(view.slot);
   const flags = isDirty ? view.flags | ClientFlag.Dirty : view.flags;
-  const total = inputBytes + inputFreeBytes + argumentBytes + queuedBytes + outputBytes;
   return (
     `id=${view.id} addr=${view.address} laddr=${view.localAddress} fd=${view.fd} ` +
     `name=${view.name} age=${Math.max(0, seconds - Math.floor(view.createdMs / 1000))} ` +
@@ -121,7 +88,7 @@ function lineOf(context: Context, view: ClientView): string {
     `ssub=${view.shardSubscriptions} multi=${view.queuedCommands} ` +
     `qbuf=${inputBytes} ` +
     `qbuf-free=${inputFreeBytes} argv-mem=${argumentBytes} multi-mem=${queuedBytes} ` +
-    `rbs=0 rbp=0 obl=0 oll=${view.outputChunks} omem=${outputBytes} tot-mem=${total} ` +
+    `rbs=0 rbp=0 obl=0 oll=${view.outputChunks} omem=${outputBytes} tot-mem=${view.totalBytes} ` +
     `events=${outputBytes > 0 ? 'rw' : 'r'} cmd=${command} user=${view.user} ` +
     `redir=${view.redirect} resp=${view.protocol} ` +
     `lib-name=${view.libraryName} lib-ver=${view.libraryVersion}\n`
@@ -143,33 +110,17 @@ function noteOwn(context: Context): void {
   if (args.rawEnd !== 0) server.clients.setInput(session.slot, args.rawEnd - args.rawStart);
 }
 
+/** The line of the connection in a slot, for ACL LOG; as it is now if it is the command's own. */
+export function describeClient(context: Context, slot: number): string {
+  if (slot === context.session.slot) noteOwn(context);
+  const view = context.server.clients.view(slot);
+  return view === null ? '' : lineOf(context, view).trimEnd();
+}
+
 function replyLines(context: Context, views: readonly ClientView[]): void {
   let text = '';
   for (const view of views) text += lineOf(context, view);
   context.reply.verbatim(text, 'txt');
-}
-
-type ClientType = 'normal' | 'replica' | 'pubsub' | 'master';
-
-const TYPES: Readonly<Record<string, ClientType | undefined>> = {
-  normal: 'normal',
-  slave: 'replica',
-  replica: 'replica',
-  pubsub: 'pubsub',
-  master: 'master',
-};
-
-function readType(context: Context, index: number): ClientType {
-  const name = context.args.text(index);
-  const type = Object.hasOwn(TYPES, name.toLowerCase()) ? TYPES[name.toLowerCase()] : undefined;
-  if (type === undefined) context.refuse(`ERR Unknown client type '${name}'`);
-  return type;
-}
-
-function typeOfView({ flags }: ClientView): ClientType {
-  if ((flags & ClientFlag.Master) !== 0) return 'master';
-  if ((flags & (ClientFlag.Replica | ClientFlag.Monitor)) === ClientFlag.Replica) return 'replica';
-  return (flags & ClientFlag.PubSub) !== 0 ? 'pubsub' : 'normal';
 }
 
 function listByIds(context: Context): void {
@@ -189,97 +140,37 @@ function listByIds(context: Context): void {
 function list(context: Context): void {
   const { args, server } = context;
   noteOwn(context);
-  if (args.count === 4 && isWord(args, 2, TYPE)) {
-    const type = readType(context, 3);
-    const views = server.clients.views();
-    replyLines(
-      context,
-      views.filter((view) => typeOfView(view) === type),
-    );
-    return;
-  }
-  if (args.count > 3 && isWord(args, 2, ID)) {
+  if (args.count > 3 && isWord(args, 2, ID) && isOnlyIds(args)) {
     listByIds(context);
     return;
   }
-  if (args.count !== 2) throw SYNTAX;
-  replyLines(context, server.clients.views());
+  const filter = ClientFilter.read(context, 2, false);
+  replyLines(
+    context,
+    server.clients.views().filter((view) => filter.accepts(view)),
+  );
+}
+
+/** Then they are told in the order in which they are named. */
+function isOnlyIds(args: Slices): boolean {
+  for (let index = 4; index < args.count; index++) {
+    if (isFilterName(args.text(index))) return false;
+  }
+  return true;
 }
 
 // ---- closing -----------------------------------------------------------------------------------
 
-interface KillFilter {
-  id: number;
-  type: ClientType | null;
-  address: string | null;
-  localAddress: string | null;
-  user: string | null;
-  skipsSelf: boolean;
-}
-
-function readFilter(context: Context): KillFilter {
-  const { args } = context;
-  const filter: KillFilter = {
-    id: 0,
-    type: null,
-    address: null,
-    localAddress: null,
-    user: null,
-    skipsSelf: true,
-  };
-  if (args.count === 3) {
-    // The old form: one may close oneself with it.
-    filter.address = args.text(2);
-    filter.skipsSelf = false;
-    return filter;
-  }
-  for (let index = 2; index < args.count; index += 2) {
-    if (index + 1 === args.count) throw SYNTAX;
-    readFilterOption(context, index, filter);
-  }
-  return filter;
-}
-
-function readFilterOption(context: Context, index: number, filter: KillFilter): void {
-  const { args } = context;
-  const value = index + 1;
-  if (isWord(args, index, ID)) {
-    readInt64(args, value, NOT_POSITIVE_ID);
-    if (int64.value < 1) throw NOT_POSITIVE_ID;
-    filter.id = int64.value;
-  } else if (isWord(args, index, TYPE)) {
-    filter.type = readType(context, value);
-  } else if (isWord(args, index, ADDR)) {
-    filter.address = args.text(value);
-  } else if (isWord(args, index, LADDR)) {
-    filter.localAddress = args.text(value);
-  } else if (isWord(args, index, USER)) {
-    filter.user = args.text(value);
-    if (filter.user !== 'default') context.refuse(`ERR No such user '${filter.user}'`);
-  } else if (isWord(args, index, SKIPME)) {
-    if (isWord(args, value, YES)) filter.skipsSelf = true;
-    else if (isWord(args, value, NO)) filter.skipsSelf = false;
-    else throw SYNTAX;
-  } else {
-    throw SYNTAX;
-  }
-}
-
-function isMeant(view: ClientView, filter: KillFilter, session: Session): boolean {
-  if (filter.address !== null && view.address !== filter.address) return false;
-  if (filter.localAddress !== null && view.localAddress !== filter.localAddress) return false;
-  if (filter.type !== null && typeOfView(view) !== filter.type) return false;
-  if (filter.id !== 0 && view.id !== filter.id) return false;
-  if (filter.user !== null && view.user !== filter.user) return false;
-  return !(filter.skipsSelf && view.id === session.id);
-}
-
 function kill(context: Context): void {
   const { args, session, server, reply } = context;
-  const filter = readFilter(context);
+  // The old form has an address and no more.
+  const isOld = args.count === 3;
+  const filter = isOld ? ClientFilter.ofAddress(args.text(2)) : ClientFilter.read(context, 2, true);
 
-  const meant = server.clients.views().filter((view) => isMeant(view, filter, session));
-  if (args.count === 3 && meant.length === 0) throw NO_SUCH_CLIENT;
+  const meant = server.clients
+    .views()
+    .filter((view) => filter.accepts(view) && !(filter.skipsSelf && view.id === session.id));
+  if (isOld && meant.length === 0) throw NO_SUCH_CLIENT;
 
   for (const view of meant) {
     // One's own reply still goes out.
@@ -287,7 +178,7 @@ function kill(context: Context): void {
     else server.closeClient(view.slot, view.id);
   }
 
-  if (args.count === 3) reply.ok();
+  if (isOld) reply.ok();
   else reply.integer(meant.length);
 }
 
@@ -460,7 +351,10 @@ const aboutOneself = [
     flags: OWN,
     syntax: '<ON | OFF>',
     run(context) {
-      context.session.isNoTouch = readSwitch(context);
+      const { session, keyspace } = context;
+      session.isNoTouch = readSwitch(context);
+      // From the next command on; those of a transaction look for themselves.
+      keyspace.stamping = keyspace.policyStamping;
       context.reply.ok();
     },
   }),
@@ -497,12 +391,13 @@ const aboutOthers = [
     flags: OTHERS,
     syntax:
       '<old-format | <[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | ' +
-      '[USER username] | [ADDR addr] | [LADDR laddr] | [SKIPME <YES | NO>]>>',
+      '[USER username] | [ADDR addr] | [LADDR laddr] | [SKIPME <YES | NO>] | [MAXAGE maxage]>>',
     history: [
       ['2.8.12', 'The form with options was added.'],
       ['3.2.0', 'The type master was added.'],
       ['5.0.0', 'The type replica is a name for slave.'],
       ['6.2.0', 'LADDR was added.'],
+      ['7.4.0', 'MAXAGE was added.'],
     ],
     run: kill,
   }),

@@ -321,7 +321,9 @@ function keyFlags(command: Command, specIndex: number, words: Slices): readonly 
   const { flags } = command.spec.keys![specIndex]!;
   if (!flags.includes('variable_flags')) return flags;
   const options = new Set<string>();
-  for (let index = 2; index < words.count; index++) options.add(words.text(index).toLowerCase());
+  // Behind the key and, of SET, the value.
+  const first = command.fullName === 'set' ? 3 : 2;
+  for (let at = first; at < words.count; at++) options.add(words.text(at).toLowerCase());
   const rule = VARIABLE_FLAGS[command.fullName];
   return rule === undefined ? flags : rule(options);
 }

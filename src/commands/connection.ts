@@ -1,14 +1,14 @@
 // Connections: greeting, logging in, choosing a database, leaving. CLIENT stands in client.ts.
 
+import { DEFAULT_USER } from '../acl/user.js';
 import { int64 } from '../base/ascii.js';
 import { isWord, readInt64, readIntegerIn, word } from '../dispatch/args.js';
 import type { Context } from '../dispatch/context.js';
 import { type CommandSpec, Flag, InMulti, sessionCommand } from '../dispatch/define.js';
-import { Gate, updateSubscriberGate } from '../dispatch/gates.js';
+import { updateSubscriberGate } from '../dispatch/gates.js';
 import { REDIS_VERSION } from '../dispatch/server-door.js';
 import { Closing, ReplyMode } from '../dispatch/session.js';
 import { DATABASE_OUT_OF_RANGE, NOT_INTEGER, Refusal, SYNTAX } from '../resp/errors.js';
-import { Counter } from '../stats/server.js';
 import { client, nameSession, readClientName } from './client.js';
 import { forgetTracking } from './client-tracking.js';
 import { dropSubscriptions, isSubscriberMode } from './pubsub.js';
@@ -39,36 +39,10 @@ const NOT_INT32 = new Refusal(
 const FOR_STRANGERS =
   Flag.NoScript | Flag.Loading | Flag.Stale | Flag.Fast | Flag.NoAuth | Flag.AllowBusy;
 
-/** Has the default user a password? Without one, every password is right. */
-function needsPassword(context: Context): boolean {
-  return context.server.config.bytes('requirepass').length > 0;
-}
-
-/** Refuses unless the words name the default user and its password. */
-function checkPassword(context: Context, user: string, passwordIndex: number): void {
-  const { args, server } = context;
-  const password = server.config.bytes('requirepass');
-  let isRight = user === 'default';
-  if (password.length > 0) {
-    const start = args.startOf(passwordIndex);
-    const length = args.lengthOf(passwordIndex);
-    // Looks at every byte of what was given, so that its time says nothing about the password.
-    let difference = length ^ password.length;
-    for (let index = 0; index < length; index++) {
-      difference |= args.u8[start + index]! ^ password[index % password.length]!;
-    }
-    isRight = isRight && difference === 0;
-  }
-  if (isRight) return;
-  server.stats.add(Counter.AclDenied, 1);
-  throw WRONG_PASSWORD;
-}
-
-function logIn(context: Context): void {
-  const { session } = context;
-  session.isAuthenticated = true;
-  session.user = 'default';
-  session.raised &= ~Gate.Stranger;
+/** Acts as that user from now on, or refuses. */
+function logIn({ args, session, server }: Context, user: string, passwordIndex: number): void {
+  const password = args.copy(passwordIndex);
+  if (!server.access.authenticate(session, user, password, args.text(0))) throw WRONG_PASSWORD;
 }
 
 function setProtocol(context: Context, protocol: 2 | 3): void {
@@ -91,10 +65,10 @@ const auth = sessionCommand({
   run(context) {
     const { args, reply } = context;
     if (args.count > 3) throw SYNTAX;
-    if (args.count === 2 && !needsPassword(context)) throw NO_PASSWORD_SET;
-    checkPassword(context, args.count === 2 ? 'default' : args.text(1), args.count - 1);
+    const { access } = context.server;
+    if (args.count === 2 && access.accounts.default.isPasswordless) throw NO_PASSWORD_SET;
 
-    logIn(context);
+    logIn(context, args.count === 2 ? DEFAULT_USER : args.text(1), args.count - 1);
 
     reply.ok();
   },
@@ -144,10 +118,9 @@ const hello = sessionCommand({
     }
     const greeting = readGreeting(context);
     const { userIndex } = greeting;
-    if (userIndex > 0) checkPassword(context, args.text(userIndex), userIndex + 1);
-    else if (!session.isAuthenticated && needsPassword(context)) throw HELLO_FIRST;
+    if (userIndex > 0) logIn(context, args.text(userIndex), userIndex + 1);
+    else if (!session.isAuthenticated) throw HELLO_FIRST;
 
-    if (userIndex > 0) logIn(context);
     if (greeting.name !== null) nameSession(context, greeting.name);
     if (protocol !== 0) setProtocol(context, protocol);
 
@@ -244,14 +217,13 @@ const reset = sessionCommand({
     forgetTracking(context);
     stopMonitoring(context);
     session.database = 0;
-    session.user = 'default';
-    session.isAuthenticated = !needsPassword(context);
-    if (session.isAuthenticated) session.raised &= ~Gate.Stranger;
-    else session.raised |= Gate.Stranger;
+    context.server.access.begin(session);
+    context.server.clients.setUser(session.slot, session.user);
     session.replyMode = ReplyMode.On;
     session.isReadOnly = false;
     session.isNoEvict = false;
     session.isNoTouch = false;
+    context.keyspace.stamping = context.keyspace.policyStamping;
     // The library's name and version stay: it is still the one behind the connection.
     nameSession(context, '');
     setProtocol(context, 2);

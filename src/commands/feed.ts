@@ -4,6 +4,7 @@
 import { parseSafeInteger } from '../base/ascii.js';
 import { matchesGlob } from '../base/glob.js';
 import { Slices } from '../base/slices.js';
+import { mayReadAll } from '../dispatch/access.js';
 import { isWord, readIntegerIn, word } from '../dispatch/args.js';
 import type { Command } from '../dispatch/command.js';
 import type { Context } from '../dispatch/context.js';
@@ -12,7 +13,7 @@ import { findKeys, KeyPositions } from '../dispatch/route.js';
 import { type FeedLook, FeedState, type ServerDoor } from '../dispatch/server-door.js';
 import { type FeedCursor, positionText, type TakeRecord } from '../log/feed.js';
 import type { FeedBudget, FeedFile } from '../log/feed-file.js';
-import { DATABASE_OUT_OF_RANGE, OUT_OF_RANGE_POSITIVE, SYNTAX } from '../resp/errors.js';
+import { DATABASE_OUT_OF_RANGE, OUT_OF_RANGE_POSITIVE, Refusal, SYNTAX } from '../resp/errors.js';
 import { Parsed, Parser } from '../resp/parse.js';
 import { GrowingEdge, Reply } from '../resp/write.js';
 import { helpSubcommand, sub } from './server/help.js';
@@ -100,6 +101,8 @@ class RecordLook {
     return false;
   }
 }
+
+const FEED_DENIED = new Refusal('NOPERM No permissions to access a key');
 
 const recordLook = new RecordLook();
 
@@ -206,6 +209,8 @@ const read = sub({
   tips: ['nondeterministic_output'],
   run(context) {
     const { args, server, session, reply } = context;
+    // The feed has all keys, whoever changed them.
+    if (!mayReadAll(context)) throw FEED_DENIED;
     const options = readOptions(context);
 
     const cursor = server.feed.follow(session.id, args.text(2));

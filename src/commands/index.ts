@@ -1,6 +1,7 @@
 // All commands of the server, in the order of their ids.
 
 import type { CommandSpec } from '../dispatch/define.js';
+import { aclCommands } from './acl.js';
 import { arrayCommands } from './array/index.js';
 import { bitmapCommands } from './bitmap.js';
 import { blockingCommands } from './blocking/index.js';
@@ -25,6 +26,7 @@ import { transactionCommands } from './transactions.js';
 
 export const allCommands: readonly CommandSpec[] = [
   ...connectionCommands,
+  ...aclCommands,
   ...arrayCommands,
   ...bitmapCommands,
   ...blockingCommands,

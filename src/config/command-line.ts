@@ -45,6 +45,8 @@ Usage: flagstone [file.conf] [--name value ...] [-]
        flagstone -              read the configuration from standard input
        flagstone -v, --version
        flagstone -h, --help
+       flagstone top [options]  a view of a running server in the terminal
+       flagstone token --user NAME  a signed token for the gateway
 
 The file has the syntax of redis.conf, and every parameter of it may be given
 as an option. Of the file, standard input and the options, the last one that

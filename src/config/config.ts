@@ -14,7 +14,7 @@ import {
   parseValue,
   rewriteValue,
 } from './parameter.js';
-import { findParameter, getParameter, PARAMETERS } from './parameters.js';
+import { findParameter, getParameter, isOwn, PARAMETERS } from './parameters.js';
 import { rewriteText, type Statement } from './rewrite.js';
 import { fromByteText, lowerCase, quoteWord, splitWords, toByteText } from './words.js';
 
@@ -194,11 +194,12 @@ export class Config {
   // Writing
 
   /** The text of a configuration file made to say what is in force. */
-  rewrite(oldText: string): string {
-    const statements: Statement[] = PARAMETERS.map((row) => ({
-      name: row.name,
-      lines: rewriteValue(row, this.valueOf(row)),
-    }));
+  rewrite(oldText: string, isWhole = false): string {
+    const statements: Statement[] = PARAMETERS.map((row) => {
+      const lines = rewriteValue(row, this.valueOf(row));
+      const written = isWhole ? lines.map(({ text }) => ({ text, isForced: true })) : lines;
+      return { name: row.name, lines: written };
+    });
     const users = this.users.map((words) => ({
       text: `user ${words.map(quoteIfNeeded).join(' ')}`,
       isForced: true,
@@ -206,11 +207,14 @@ export class Config {
     return rewriteText(oldText, [...statements, { name: 'user', lines: users }]);
   }
 
-  /** CONFIG REWRITE. Returns an error line without the leading dash, or null. */
-  rewriteFile(): string | null {
+  /**
+   * CONFIG REWRITE; `isWhole`: what is as by default is written as well. Returns an error line
+   * without the leading dash, or null.
+   */
+  rewriteFile(isWhole = false): string | null {
     if (this.file === null) return 'ERR The server is running without a config file';
     try {
-      replaceFile(this.file, this.rewrite(readTextIfAny(this.file) ?? ''));
+      replaceFile(this.file, this.rewrite(readTextIfAny(this.file) ?? '', isWhole));
       return null;
     } catch (error) {
       return `ERR Rewriting config file: ${systemSentence(error)}`;
@@ -272,12 +276,13 @@ export class Config {
   private checkPairs(pairs: readonly string[], asker: Asker): string | null {
     if (pairs.length % 2 === 1) return 'ERR syntax error';
     const seen = new Set<string>();
-    for (const [name] of paired(pairs)) {
+    for (const [name, text] of paired(pairs)) {
       const row = findParameter(name);
       if (row === null) {
         return `ERR Unknown option or number of arguments for CONFIG SET - '${name}'`;
       }
-      if (!row.isMutable) return changeFailed(name, "can't set immutable config");
+      if (!row.isMutable && !this.isOwnAsItIs(row, text))
+        return changeFailed(name, "can't set immutable config");
       if (row.isProtected && !this.isAllowed(asker)) {
         return changeFailed(name, "can't set protected config");
       }
@@ -289,6 +294,11 @@ export class Config {
       seen.add(lowerCase(name));
     }
     return null;
+  }
+
+  /** Tools that know all of Redis's immutable parameters set every other one to what it is. */
+  private isOwnAsItIs(row: Row, text: string): boolean {
+    return isOwn(row) && formatValue(row, this.valueOf(row)) === text;
   }
 
   private isAllowed(asker: Asker): boolean {

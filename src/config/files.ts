@@ -65,10 +65,15 @@ export function readStandardInput(): string {
   return fs.readFileSync(0, 'latin1');
 }
 
+/** The text of a file. Throws what the system says. */
+export function readTextFile(file: string): string {
+  return fs.readFileSync(fromByteText(file), 'latin1');
+}
+
 /** The text of a file that may be missing. Throws what the system says otherwise. */
 export function readTextIfAny(file: string): string | null {
   try {
-    return fs.readFileSync(fromByteText(file), 'latin1');
+    return readTextFile(file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;

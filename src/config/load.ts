@@ -27,8 +27,11 @@ export interface LoadRequest {
   readonly options?: string;
   /** Shown in the error block. */
   readonly serverVersion: string;
-  /** Names of all commands, lower case: rename-command may name only these. */
-  readonly commandNames?: Iterable<string>;
+  /**
+   * Names of all commands, lower case: rename-command may name only these. 'later': whoever asks
+   * has them not at hand; a line that needs to know throws a CommandsWanted.
+   */
+  readonly commandNames?: Iterable<string> | 'later';
   /** What is wrong with a `user` line. Without it such lines are refused. */
   readonly checkUser?: (words: readonly string[]) => UserFault | null;
   /** Where the process was started, if not where it is. */
@@ -39,6 +42,9 @@ export interface UserFault {
   readonly word: string;
   readonly sentence: string;
 }
+
+/** A line speaks of commands: it can be judged only with their names. */
+export class CommandsWanted extends Error {}
 
 /** The configuration, or a ConfigError whose message is for standard error. */
 export function loadConfig(request: LoadRequest): Config {
@@ -59,7 +65,9 @@ class Loader {
 
   constructor(private readonly request: LoadRequest) {
     this.config = new Config(request.directory);
-    this.commandNames = request.commandNames === undefined ? null : new Set(request.commandNames);
+    const { commandNames = null } = request;
+    const isKnown = commandNames !== null && commandNames !== 'later';
+    this.commandNames = isKnown ? new Set(commandNames) : null;
   }
 
   load(): Config {
@@ -108,6 +116,8 @@ class Loader {
     }
     const [first = '', second = ''] = words;
     if (FORGOTTEN.has(name) && words.length === 1) return null;
+    const speaksOfCommands = name === 'rename-command' || name === 'user';
+    if (speaksOfCommands && this.request.commandNames === 'later') throw new CommandsWanted();
     if (name === 'include' && words.length === 1) return this.include(first, includeDepth);
     if (name === 'rename-command' && words.length === 2) return this.rename(first, second);
     if (name === 'user' && words.length >= 1) return this.readUser(words);

@@ -3,6 +3,7 @@
 import { assert } from '../base/assert.js';
 import type { Row } from './parameter.js';
 import { CLUSTER_PARAMETERS } from './parameters/cluster.js';
+import { GATEWAY_PARAMETERS } from './parameters/gateway.js';
 import { MEMORY_PARAMETERS } from './parameters/memory.js';
 import { NETWORK_PARAMETERS } from './parameters/network.js';
 import { OWN_PARAMETERS } from './parameters/own.js';
@@ -21,9 +22,15 @@ export const PARAMETERS: readonly Row[] = [
   ...TLS_PARAMETERS,
   ...PROCESS_PARAMETERS,
   ...OWN_PARAMETERS,
+  ...GATEWAY_PARAMETERS,
 ];
 
 const ROW_OF_NAME: ReadonlyMap<string, Row> = indexNames(PARAMETERS);
+
+/** Is it one that Redis does not have? */
+export function isOwn(row: Row): boolean {
+  return OWN_PARAMETERS.includes(row) || GATEWAY_PARAMETERS.includes(row);
+}
 
 /** The row of a name or of an alias, in any case of letters. */
 export function findParameter(name: string): Row | null {

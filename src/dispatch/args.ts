@@ -6,6 +6,14 @@ import { parseDouble } from '../base/float-text.js';
 import type { Slices } from '../base/slices.js';
 import { NOT_FLOAT, NOT_INTEGER, type Refusal } from '../resp/errors.js';
 
+/** A command or a reply from this size on takes long enough to be timed by itself. */
+export const LONG_BYTES = 16 * 1024;
+
+export function isLong(args: Slices): boolean {
+  const last = args.count - 1;
+  return args.startOf(last) + args.lengthOf(last) - args.startOf(0) > LONG_BYTES;
+}
+
 /** A word to compare with: its upper-case bytes. */
 export function word(text: string): Uint8Array {
   return Buffer.from(text.toUpperCase(), 'latin1');

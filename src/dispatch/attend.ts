@@ -1,6 +1,6 @@
 // Commands that somebody looks on at: those of sessions whose reads are remembered (CLIENT
-// TRACKING), and all commands while there is a MONITOR. A raised gate sends them here; all others
-// pay nothing for it.
+// TRACKING), and all commands while there is a MONITOR or a session of HOTKEYS. A raised gate sends
+// them here; all others pay nothing for it.
 //
 // Each command has an attended twin: the same, but once it has run, and while its locks are still
 // held, what it has read is remembered and its words are told. EXEC and scripts take the commands
@@ -13,6 +13,7 @@ import { secretsOf } from '../stats/slowlog.js';
 import { Command } from './command.js';
 import type { Context } from './context.js';
 import { type CommandSpec, Flag, InMulti, Shape } from './define.js';
+import { Profile } from './profile.js';
 import { findKeys, KeyPositions, placeKey } from './route.js';
 import type { ServerDoor } from './server-door.js';
 import type { Session } from './session.js';
@@ -33,6 +34,7 @@ export class Attendance {
   private twins: readonly Command[] = [];
   private isMonitored = false;
   private readonly positions = new KeyPositions();
+  private readonly profile: Profile;
 
   constructor(fields: {
     table: CommandTable;
@@ -47,6 +49,7 @@ export class Attendance {
     this.tracking = fields.tracking;
     this.monitors = fields.monitors;
     this.commands = fields.table.all;
+    this.profile = new Profile(fields.server);
   }
 
   /** Is there a MONITOR on any thread? */
@@ -102,10 +105,16 @@ export class Attendance {
     // A script comes before the commands that it runs.
     if (this.isMonitored && runsScript(command)) this.feed(context);
     this.commands = this.twins;
+    // EXEC is none of it: its commands are noted one by one.
+    const isNoted =
+      !this.isInScript &&
+      command.inMulti !== InMulti.Executes &&
+      this.profile.begin(context, this.keyspace.nowMs);
     try {
       command.run(context);
     } finally {
       this.commands = commands;
+      if (isNoted) this.profile.end(context, command);
       const { tracked, slot, id } = context.session;
       if (tracked !== null) {
         if (tracked.isRemembering) this.remember(context, command, slot, id);

@@ -99,6 +99,8 @@ export class Blocking {
   onServed: (command: Command, args: Slices, slot: number, ms: number) => void = () => {};
   /** Does a script keep locks for so long that nobody waits for them? Given by server/. */
   isLockedOut: () => boolean = () => false;
+  /** Why a session that has waited may not run its command any more; given by server/. */
+  denialOf: (slot: number, command: Command, args: Slices) => Refusal | null = () => null;
   /** Claimed, and not out of their queues yet. */
   private leaving: WaiterPlace[] = [];
   /** The waiter's session, as far as its command needs one. */
@@ -500,13 +502,16 @@ export class Blocking {
     context.partition = partition;
     this.isBlockedAgain = false;
     const startMs = this.readClock();
-    this.runCommand(context, command);
+    const { slot, id } = this.servedFor;
+    // Its user may have lost the right to what it waits for.
+    const denial = this.denialOf(slot, command, this.args);
+    if (denial !== null) this.deny(context, command, denial);
+    else this.runCommand(context, command);
     if (this.isBlockedAgain) {
       if (waiters.putBack(waiter)) return;
       // Its session is gone: the owner still waits for word of the record.
       reply.at = 0;
-    } else {
-      const { slot, id } = this.servedFor;
+    } else if (denial === null) {
       this.onServed(command, this.args, slot, this.readClock() - startMs);
       if (waiters.isTracked(waiter)) context.attendance.remember(context, command, slot, id);
     }
@@ -543,6 +548,12 @@ export class Blocking {
     context.command = command;
     context.args = args;
     context.reply = reply;
+  }
+
+  private deny({ server }: Context, command: Command, denial: Refusal): void {
+    server.stats.errorReplied(denial.code);
+    server.commandStats.rejected(command.id);
+    this.reply.refusal(denial);
   }
 
   private runCommand(context: Context, command: Command): void {

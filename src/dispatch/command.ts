@@ -3,6 +3,7 @@
 import type { Refusal } from '../resp/errors.js';
 import type { Context } from './context.js';
 import { type CommandSpec, Flag, InMulti, Shape } from './define.js';
+import { quickRightOf } from './key-rights.js';
 
 export class Command {
   readonly spec: CommandSpec;
@@ -10,8 +11,8 @@ export class Command {
   readonly id: number;
   /** `get`, or `config|get`. */
   readonly fullName: string;
-  /** Lower-case bytes of the last word of the name. */
-  readonly nameBytes: Uint8Array;
+  /** Lower-case bytes of the last word of the name, or of that of rename-command. */
+  nameBytes: Uint8Array;
   readonly arity: number;
   readonly flags: number;
   readonly shape: Shape;
@@ -41,6 +42,8 @@ export class Command {
   readonly keyStep: number;
   /** Do the three words above say all about the keys? */
   readonly hasPlainKeys: boolean;
+  /** What it does to its key, for who has to have a right to it (key-rights.ts). */
+  readonly quickRight: number;
   readonly wrongArity: Refusal;
   readonly categories: readonly string[];
   readonly parent: Command | null;
@@ -73,6 +76,7 @@ export class Command {
     this.lastKey = fields.lastKey;
     this.keyStep = fields.keyStep;
     this.hasPlainKeys = fields.hasPlainKeys;
+    this.quickRight = quickRightOf(fields);
     this.wrongArity = fields.wrongArity;
     this.categories = fields.categories;
     this.parent = fields.parent;

@@ -12,7 +12,7 @@ import type { Effects, Notify } from './effects.js';
 import type { Parts } from './parts.js';
 import type { Scripts } from './scripts.js';
 import type { ServerDoor } from './server-door.js';
-import type { Session, Wait } from './session.js';
+import { Closing, type Session, type Wait } from './session.js';
 import type { Transactions } from './transactions.js';
 
 /** Runs something under the lock of one partition, see Context.visit. */
@@ -103,6 +103,11 @@ export class Context {
   alsoChanged(index: number, notify: Notify, event: string): void {
     this.changed(index, notify, event);
     this.effects.dirty--;
+  }
+
+  /** The client has outgrown its output limit: whatever else it is told, it will not hear. */
+  get isAbandoned(): boolean {
+    return this.session.closing === Closing.Now;
   }
 
   /** Refuses with a line made for this moment. Constant lines stand in resp/errors.ts. */

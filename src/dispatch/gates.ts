@@ -3,10 +3,13 @@
 // raised bit means "look closer": the row's `refuses` has the last word. The order of the rows is
 // the order of precedence.
 
+import type { Slices } from '../base/slices.js';
 import { NO_WATCH } from '../keyspace/watchers.js';
 import { NO_AUTH, OUT_OF_MEMORY, Refusal } from '../resp/errors.js';
 import type { Command } from './command.js';
+import type { Context } from './context.js';
 import { type CommandSpec, Flag, InMulti } from './define.js';
+import { QuickRight } from './key-rights.js';
 import { limits } from './limits.js';
 import type { Session } from './session.js';
 
@@ -15,6 +18,8 @@ export const enum Gate {
   Stranger = 1 << 0,
   /** Memory is at its limit and nothing may be evicted. */
   OutOfMemory = 1 << 1,
+  /** Memory is near its limit: room is made before commands that may need some. */
+  Limited = 1 << 19,
   /** CLIENT PAUSE ALL. */
   Paused = 1 << 2,
   /** CLIENT PAUSE WRITE. */
@@ -27,6 +32,8 @@ export const enum Gate {
   Tracked = 1 << 16,
   /** There is a MONITOR: all commands are looked on at. */
   Monitored = 1 << 17,
+  /** A session of HOTKEYS is on: all commands are looked on at. */
+  Profiled = 1 << 18,
   /** The data is being loaded: there is only a part of it. */
   Loading = 1 << 6,
   /** A log cannot be written: see log/logs.ts. */
@@ -35,6 +42,8 @@ export const enum Gate {
   Busy = 0x7ff << 20,
   /** The last snapshot failed, and writes are to stop then. */
   SavesFailed = 1 << 8,
+  /** The session acts as a user who may not do everything (access.ts). */
+  Restricted = 1 << 9,
 }
 
 /**
@@ -48,7 +57,7 @@ interface GateRow {
   appliesTo(spec: CommandSpec): boolean;
   /** The last word, where the bits do not say all. `raised` are the gates that are up. */
   readonly refuses?: (command: Command, session: Session, raised: number) => boolean;
-  readonly answer: GateAnswer | ((command: Command) => Refusal);
+  readonly answer: GateAnswer | ((command: Command, context: Context) => Refusal | null);
 }
 
 const LOADING = new Refusal('LOADING Redis is loading the dataset in memory');
@@ -85,6 +94,11 @@ const ROWS: readonly GateRow[] = [
     gate: Gate.Multi,
     appliesTo: (spec) => (spec.flags & Flag.NoMulti) !== 0,
     answer: NOT_IN_MULTI,
+  },
+  {
+    gate: Gate.Restricted,
+    appliesTo: (spec) => (spec.flags & Flag.NoAuth) === 0,
+    answer: (_command, context) => context.server.access.refusalOf(context),
   },
   {
     gate: Gate.OutOfMemory,
@@ -166,6 +180,11 @@ const ROWS: readonly GateRow[] = [
     appliesTo: () => true,
     answer: 'attend',
   },
+  {
+    gate: Gate.Profiled,
+    appliesTo: () => true,
+    answer: 'attend',
+  },
 ];
 
 /** Why nothing may be written while what is written may not reach the disk; null if it may. */
@@ -178,11 +197,42 @@ function logFailed(): Refusal {
   return new Refusal(`MISCONF Errors writing to the AOF file: ${limits.logFailure}`);
 }
 
+/** May a command need memory? Those that a transaction or a script runs find what there is. */
+function wantsRoom(spec: CommandSpec): boolean {
+  return (spec.flags & Flag.DenyOom) !== 0 || executes(spec) || spec.script !== undefined;
+}
+
+/** What EXEC answers when it may not run. */
+export function discardedBy({ line, code }: Refusal): Refusal {
+  const reason = code === 'ERR' ? line.slice('ERR '.length) : line;
+  return new Refusal(`EXECABORT Transaction discarded because of: ${reason}`);
+}
+
 /** The gate bits that concern a command. */
 export function gatesOf(spec: CommandSpec): number {
-  let bits = 0;
+  let bits = wantsRoom(spec) ? Gate.Limited : 0;
   for (const row of ROWS) if (row.appliesTo(spec)) bits |= row.gate;
   return bits;
+}
+
+/**
+ * The first look at a command of which the gates `closed` are up: nearly always nothing else speaks
+ * against it than that its user may not do everything, he has one selector, and that permits it.
+ */
+export function isPermitted(
+  closed: number,
+  session: Session,
+  command: Command,
+  args: Slices,
+): boolean {
+  if (closed !== Gate.Restricted) return false;
+  const { only } = session.rights!;
+  const right = command.quickRight;
+  if (only === null || right === QuickRight.LookCloser) return false;
+  if (!only.permitsCommand(command.id)) return false;
+  if (right === QuickRight.Nothing) return true;
+  const at = command.firstKey;
+  return only.permitsKey(args.u8, args.startOf(at), args.lengthOf(at), right);
 }
 
 /**
@@ -194,11 +244,16 @@ export function answerOf(
   raised: number,
   command: Command,
   session: Session,
+  context: Context,
 ): GateAnswer | null {
+  // Every command of a user who may not do everything comes along here.
+  if (closed === Gate.Restricted) return context.server.access.refusalOf(context);
   for (const row of ROWS) {
     if ((closed & row.gate) === 0 || !row.appliesTo(command.spec)) continue;
     if (row.refuses !== undefined && !row.refuses(command, session, raised)) continue;
-    return typeof row.answer === 'function' ? row.answer(command) : row.answer;
+    if (typeof row.answer !== 'function') return row.answer;
+    const refusal = row.answer(command, context);
+    if (refusal !== null) return refusal;
   }
   return null;
 }

@@ -19,6 +19,7 @@ import { copyBytes, copyWords } from '../base/bytes.js';
 import { Slices } from '../base/slices.js';
 import { Type, typeOf } from '../keyspace/entry.js';
 import { type Keyspace, Lookup } from '../keyspace/keyspace.js';
+import { Stamping } from '../keyspace/recency.js';
 import { readString, StringBytes } from '../keyspace/strings.js';
 import { type Board, NO_SLOT, type Part, type PartOrder } from '../mesh/board.js';
 import { NONE, type Slab } from '../slab/slab.js';
@@ -270,8 +271,9 @@ export class Parts {
     i32[at + Head.NowLow] = keyspace.nowMs % TWO_32;
     i32[at + Head.NowHigh] = Math.floor(keyspace.nowMs / TWO_32);
     i32[at + Head.Flags] =
-      (keyspace.stampsAccess && this.kind !== PartKind.Has ? HeadFlag.StampsAccess : 0) |
-      (keyspace.expiresByClock ? HeadFlag.ExpiresByClock : 0);
+      (keyspace.stamping !== Stamping.Nothing && this.kind !== PartKind.Has
+        ? HeadFlag.StampsAccess
+        : 0) | (keyspace.expiresByClock ? HeadFlag.ExpiresByClock : 0);
   }
 
   /** Writes the keys of `owner` in words [from, to), from word `at` of scratch on. */
@@ -482,9 +484,9 @@ export class Parts {
     const keys = i32[at + Head.Keys]!;
     const database = i32[at + Head.Database]!;
     const flags = i32[at + Head.Flags]!;
-    keyspace.nowMs = i32[at + Head.NowHigh]! * TWO_32 + (i32[at + Head.NowLow]! >>> 0);
-    keyspace.recency = Math.floor(keyspace.nowMs / 1000) & 0xffffff;
-    keyspace.stampsAccess = (flags & HeadFlag.StampsAccess) !== 0;
+    keyspace.setClock(i32[at + Head.NowHigh]! * TWO_32 + (i32[at + Head.NowLow]! >>> 0));
+    const isStamped = (flags & HeadFlag.StampsAccess) !== 0;
+    keyspace.stamping = isStamped ? keyspace.policyStamping : Stamping.Nothing;
     keyspace.expiresByClock = (flags & HeadFlag.ExpiresByClock) !== 0;
     args.u8 = u8;
     args.count = 1;

@@ -9,9 +9,9 @@
 
 import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
-import { hashBytes } from '../base/hash.js';
 import { Slices } from '../base/slices.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
+import { Stamping } from '../keyspace/recency.js';
 import type { WaitersShape } from '../keyspace/waiters.js';
 import type { WatchersShape } from '../keyspace/watchers.js';
 import type { Monitors } from '../pubsub/monitors.js';
@@ -23,6 +23,7 @@ import { claimLock, type Holder, releaseLock, takeLock, tryLock } from '../slab/
 import { Header } from '../slab/slab.js';
 import { LatencyEvent } from '../stats/latency.js';
 import type { SlowlogSession } from '../stats/slowlog.js';
+import { isLong, LONG_BYTES } from './args.js';
 import { Attendance } from './attend.js';
 import { Placed } from './batch.js';
 import { Blocking } from './blocking.js';
@@ -30,7 +31,8 @@ import type { Command } from './command.js';
 import { Context, type Visitor } from './context.js';
 import { Flag, InMulti, Shape } from './define.js';
 import type { Effects } from './effects.js';
-import { answerOf, Gate } from './gates.js';
+import { answerOf, discardedBy, Gate, isPermitted } from './gates.js';
+import { hearOfChanges } from './hearing.js';
 import { Involved } from './involved.js';
 import type { Parts } from './parts.js';
 import type { Queue } from './queue.js';
@@ -54,8 +56,9 @@ const GROUP_CALLS = 32;
 /** For the scripts of a runner without a server around it. */
 const OWN_SCRIPTS_BYTES = 16 * 1024 * 1024;
 const NO_PARTITION = -1;
-/** A command or a reply from this size on takes long enough to be timed by itself. */
-const LONG_BYTES = 16 * 1024;
+const EVERY_PARTITION = -2;
+/** All locks are kept for the next script no longer than this. */
+const EVERY_KEPT_MS = 1;
 
 export class Runner {
   readonly context: Context;
@@ -79,18 +82,22 @@ export class Runner {
   slowerThanUs = 10_000;
   /** slowlog-log-slower-than alone. */
   slowlogUs = 0;
+  /** Before a command that may need memory, while there is little of it: see Gate.Limited. */
+  makeRoom: (command: Command, isPlaced: boolean) => void = () => {};
   /** busy-reply-threshold; 0 for never. */
   busyAfterMs = 5000;
   private readonly self: Holder;
   private readonly involved: Involved;
   /**
    * Set while commands of one pipeline run one after the other: the lock of a quick command is then
-   * kept for the next one of its group, which often wants the same partition. Who sets it calls
-   * `giveBack`.
+   * kept for the next one of its group, which often wants the same partition, and all locks for the
+   * next script. Who sets it calls `giveBack`.
    */
   keepsLock = false;
-  /** The partition whose lock is kept, or NO_PARTITION. */
+  /** The partition whose lock is kept, EVERY_PARTITION or NO_PARTITION. */
   private kept = NO_PARTITION;
+  /** When the first of the scripts that share all locks was over. */
+  private keptSinceMs = 0;
   private group: Command | null = null;
   private groupCalls = 0;
   private groupStartMs = 0;
@@ -166,30 +173,9 @@ export class Runner {
       reply: fields.reply,
     });
     this.involved.connect(this);
-    this.hearOfChanges();
+    hearOfChanges(this, this.tracking);
+    this.blocking.onServed = (command, args, slot, ms) => this.served(command, args, slot, ms);
     this.readClock();
-  }
-
-  /** Whoever waits for a key, watches it or caches it hears of its changes. */
-  private hearOfChanges(): void {
-    const { sinks } = this.keyspace;
-    const { blocking, transactions, tracking, context } = this;
-    const { watchers } = transactions;
-    sinks.changed = (partition, u8, start, length) => {
-      const hash = hashBytes(u8, start, length);
-      blocking.keyChanged(partition, hash, u8, start, length);
-      watchers.touch(partition, hash, u8, start, length);
-      if (tracking === null) return;
-      // One that waited changes for itself what is changed while it is served.
-      const { isServing } = blocking;
-      const { slot, id } = isServing ? blocking.servedFor : context.session;
-      tracking.changed(partition, hash, u8, start, length, slot, id, isServing);
-    };
-    blocking.readClock = () => this.clock.monotonicMs();
-    blocking.onServed = (command, args, slot, ms) => this.served(command, args, slot, ms);
-    sinks.swapping = (partition, first, second) => watchers.swapping(partition, first, second);
-    sinks.swapped = (partition, u8, start, length) =>
-      blocking.keyChanged(partition, hashBytes(u8, start, length), u8, start, length);
   }
 
   /** Reads the clock for what comes: at the start of a turn, and after any wait. */
@@ -210,10 +196,7 @@ export class Runner {
   }
 
   private tell(monotonicMs: number): void {
-    const { keyspace } = this;
-    const wallMs = Math.floor(this.clock.wallAt(monotonicMs));
-    keyspace.nowMs = wallMs;
-    keyspace.recency = Math.floor(wallMs / 1000) & 0xffffff;
+    this.keyspace.setClock(Math.floor(this.clock.wallAt(monotonicMs)));
   }
 
   /** Runs the command that `args` holds, for `session`, writing to `reply`. */
@@ -250,21 +233,21 @@ export class Runner {
     context.command = command;
     if (!command.accepts(args.count)) return this.rejected(command, command.wrongArity);
     const closed = command.subjectTo & (this.raised | session.raised);
-    if (closed !== 0) {
+    if (closed !== 0 && !isPermitted(closed, session, command, args)) {
       const outcome = this.meetGates(closed, command, placed !== Placed.No);
       if (outcome !== PASSES) return outcome;
       // Perhaps its attended twin.
       command = context.command;
     }
     if (command !== this.group) this.startGroup(command);
-    if (session.isNoTouch) this.keyspace.stampsAccess = false;
+    if (session.isNoTouch) this.keyspace.stamping = Stamping.Nothing;
     if (command.shape === Shape.Key) {
       if (placed === Placed.No) placeKey(this.keyspace, args, command.firstKey);
       this.runKey(command, context, placed === Placed.AsBefore);
     } else {
       this.runWide(command, context);
     }
-    this.keyspace.stampsAccess = true;
+    if (session.isNoTouch) this.keyspace.stamping = this.keyspace.policyStamping;
     // Who waits is counted when it is answered.
     if (session.wait?.place === undefined) this.groupCalls++;
     if (
@@ -286,12 +269,18 @@ export class Runner {
   /** A gate of the command is up: it is refused, kept for later, queued, or may pass after all. */
   private meetGates(closed: number, command: Command, isPlaced: boolean): Outcome | typeof PASSES {
     const { session, args, reply } = this.context;
-    const raised = this.raised | session.raised;
+    if ((closed & Gate.Limited) !== 0) {
+      this.giveBack();
+      this.makeRoom(command, isPlaced);
+      const left = command.subjectTo & (this.raised | session.raised);
+      return this.meetOthers(left, Gate.Limited, command, isPlaced);
+    }
+    const raised = (this.raised | session.raised) & ~Gate.Limited;
     // Nearly always: inside MULTI, and nothing else is raised.
     const answer =
       raised === Gate.Multi && command.isQueueable
         ? 'queue'
-        : answerOf(closed, raised, command, session);
+        : answerOf(closed, raised, command, session, this.context);
     if (answer === null) return PASSES;
     if (answer === 'attend') {
       this.context.command = this.attendance.enter(command, session);
@@ -393,6 +382,10 @@ export class Runner {
     const { kept } = this;
     if (kept === NO_PARTITION) return;
     this.kept = NO_PARTITION;
+    if (kept === EVERY_PARTITION) {
+      this.involved.release(this.involved.all());
+      return;
+    }
     const partition = this.keyspace.partitions[kept]!;
     partition.repeat(null);
     releaseLock(partition.slab.i32, Header.Lock);
@@ -407,7 +400,10 @@ export class Runner {
   private runWide(command: Command, context: Context): void {
     const { args, session } = context;
     const { effects, involved } = this;
-    this.giveBack();
+    // They stay with this thread, as if they were taken anew.
+    const hasAll = this.kept === EVERY_PARTITION && command.runsScript;
+    if (hasAll) this.kept = NO_PARTITION;
+    else this.giveBack();
     if (command.shape === Shape.Session) {
       try {
         command.run(context);
@@ -419,7 +415,7 @@ export class Runner {
     }
     let count: number;
     try {
-      count = involved.claimFor(command, args);
+      count = hasAll ? involved.all() : involved.claimFor(command, args);
     } catch (thrown) {
       // A script keeps them for too long.
       involved.giveUp();
@@ -428,7 +424,7 @@ export class Runner {
     }
     const { partitions } = this.keyspace;
     involved.select(session.database, count);
-    if (!command.isFast) involved.label(command, count);
+    if (!command.isFast && !hasAll) involved.label(command, count);
     // A command of one key comes here too, when its waiters want more than its partition.
     const isOfKey = command.shape === Shape.Key;
     const first = isOfKey ? args.partitions[command.firstKey]! : involved.list[0]!;
@@ -440,8 +436,20 @@ export class Runner {
       this.refuse(command, thrown, context.reply);
     }
     if (this.blocking.hasReady) this.blocking.serve(context, involved.list, count);
-    involved.release(count);
+    if (this.keepsLock && command.runsScript && count === partitions.length) this.keepAll(hasAll);
+    else involved.release(count);
     if (this.blocking.hasLeft) this.serveLeft();
+  }
+
+  /**
+   * Scripts that lock everything share the locks with the next one of their pipeline: otherwise two
+   * threads that have such scripts would hand all locks to and fro after each. `isShared`: this one
+   * had them from the script before.
+   */
+  private keepAll(isShared: boolean): void {
+    this.kept = EVERY_PARTITION;
+    if (!isShared) this.keptSinceMs = this.groupStartMs;
+    else if (this.groupStartMs - this.keptSinceMs >= EVERY_KEPT_MS) this.giveBack();
   }
 
   /**
@@ -568,7 +576,7 @@ export class Runner {
     const { context, effects, keyspace, queued } = this;
     const { session } = context;
     const { partitions } = keyspace;
-    keyspace.stampsAccess = !session.isNoTouch;
+    keyspace.stamping = session.isNoTouch ? Stamping.Nothing : keyspace.policyStamping;
     if (command.shape === Shape.Key) {
       const partition = partitions[queued.partitions[command.firstKey]!]!;
       partition.select(session.database);
@@ -578,6 +586,7 @@ export class Runner {
       context.partition = partitions[count === 0 ? 0 : this.involved.list[0]!]!;
     }
     try {
+      if ((session.raised & Gate.Restricted) !== 0) this.server.access.checkQueued(context);
       command.run(context);
       if (effects.dirty !== 0) effects.settle(session.database, queued);
     } catch (thrown) {
@@ -728,7 +737,7 @@ export class Runner {
 
   /** Ends the group: its time goes to the statistics, and becomes the time of the next visit. */
   closeGroup(args: Slices | null): void {
-    this.giveBack();
+    if (this.kept !== EVERY_PARTITION) this.giveBack();
     const { group, groupCalls } = this;
     if (group === null || groupCalls === 0) return;
     this.endGroup(args, this.clock.monotonicMs());
@@ -786,14 +795,3 @@ export class Runner {
 /** What meetGates says of a command that no raised gate refuses. */
 const PASSES = -1;
 const QUEUED = Buffer.from('+QUEUED\r\n', 'latin1');
-
-/** What EXEC answers when it may not run. */
-function discardedBy({ line, code }: Refusal): Refusal {
-  const reason = code === 'ERR' ? line.slice('ERR '.length) : line;
-  return new Refusal(`EXECABORT Transaction discarded because of: ${reason}`);
-}
-
-function isLong(args: Slices): boolean {
-  const last = args.count - 1;
-  return args.startOf(last) + args.lengthOf(last) - args.startOf(0) > LONG_BYTES;
-}

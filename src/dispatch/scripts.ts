@@ -29,6 +29,7 @@ import { isBroken, type Runnable, ScriptMachine, viewedCopy } from '../scripting
 import { readShebang, ScriptFlag } from '../scripting/shebang.js';
 import { type Holder, isHeldBy } from '../slab/lock.js';
 import { Header } from '../slab/slab.js';
+import { Verdict } from './access.js';
 import { readInteger } from './args.js';
 import type { Command } from './command.js';
 import type { Context } from './context.js';
@@ -485,7 +486,7 @@ export class Scripts implements ScriptHost {
       server.commandStats.rejected(found.id);
       return WRONG_COUNT;
     }
-    const refusal = this.refusalOf(found);
+    const refusal = this.refusalOf(found, args);
     if (refusal !== null) return this.rejected(found, refusal);
     if (found.isWrite && !this.hasWritten) {
       this.hasWritten = true;
@@ -505,9 +506,15 @@ export class Scripts implements ScriptHost {
   }
 
   /** Why the command may not be called by the script that runs; null if it may. */
-  private refusalOf({ flags, isWrite }: Command): string | null {
+  private refusalOf(command: Command, args: Slices): string | null {
+    const { flags, isWrite } = command;
+    const { session } = this.runner.context;
     const isFree = (flags & Flag.NoScript) === 0 || this.runner.server.areScriptsFree();
     if (!isFree) return NOT_ALLOWED;
+    if ((session.raised & Gate.Restricted) !== 0) {
+      const denial = this.runner.server.access.scriptRefusalOf(session, command, args);
+      if (denial !== null) return denial;
+    }
     if (this.isWithoutWrites && (flags & (Flag.Write | Flag.MayReplicate)) !== 0) return NO_WRITES;
     // What has begun to write is not stopped half-way.
     if (this.hasWritten || !isWrite) return null;
@@ -560,12 +567,15 @@ export class Scripts implements ScriptHost {
   }
 
   mayCall(args: Slices): boolean | null {
-    const { table } = this.runner;
-    const command = table.find(args, 0);
-    if (command === null || command.subcommands.length === 0 || args.count === 1) {
-      return command === null ? null : true;
+    const { table, server, context } = this.runner;
+    const { session } = context;
+    let command = table.find(args, 0);
+    if (command !== null && command.subcommands.length !== 0 && args.count !== 1) {
+      command = table.findSub(command, args, 1);
     }
-    return table.findSub(command, args, 1) === null ? null : true;
+    if (command === null) return null;
+    if ((session.raised & Gate.Restricted) === 0) return true;
+    return server.access.check(session.rights!, command, args) === Verdict.Allowed;
   }
 
   setReplication(toLog: boolean, _toReplicas: boolean): void {

@@ -11,11 +11,14 @@ import type { Tracking } from '../pubsub/tracking.js';
 import type { Form } from '../rdb/write.js';
 import type { Refusal } from '../resp/errors.js';
 import type { Reply } from '../resp/write.js';
+import type { Slab } from '../slab/slab.js';
 import type { ClientDirectory } from '../stats/clients.js';
 import type { CommandStats } from '../stats/commands.js';
+import type { Hotkeys } from '../stats/hotkeys.js';
 import type { LatencyMonitor } from '../stats/latency.js';
 import type { ServerStats } from '../stats/server.js';
 import type { Slowlog } from '../stats/slowlog.js';
+import type { Access } from './access.js';
 import type { Migration } from './migration.js';
 import type { Session } from './session.js';
 import type { CommandTable } from './table.js';
@@ -82,6 +85,18 @@ export interface ServerDoor {
   readonly pubsub: PubSub;
   readonly tracking: Tracking;
   readonly monitors: Monitors;
+  /** Who may do what. */
+  readonly access: Access;
+  /**
+   * This user, or others, have changed: all threads see it before they run another command, and
+   * close at once what may not stay.
+   */
+  usersChanged(user: string): void;
+  /** A connection acted as the user of this name, which is gone: it is closed, wherever it is. */
+  closeClientsOf(user: string, acting: Session): void;
+  readonly hotkeys: Hotkeys;
+  /** Are all threads to note what hotkeys are made of? */
+  setProfiled(isProfiled: boolean): void;
   /** The state of the append logs. */
   readonly logs: SharedLogs;
   /** Lower bits of the last number that a change of this thread has taken. */
@@ -148,14 +163,24 @@ export interface ServerDoor {
   migrate(session: Session, migration: Migration): void;
   /** How values are written for other servers. */
   migrationForm(nowMs: number): Form;
+  /**
+   * Gives a run of free pages of a partition, whose lock is held, back to the system; false when
+   * there are none left, or nobody to give them to.
+   */
+  givePages(slab: Slab): boolean;
   setActiveExpire(isOn: boolean): void;
   /** A line for the server's log. */
   log(level: 'debug' | 'verbose' | 'notice' | 'warning', line: string): void;
   /** The wall clock in microseconds since 1970, read now. */
   nowUs(): number;
+  /** Processor time of the main thread; 0 where the system does not tell. */
+  mainThreadTime(): { readonly userUs: number; readonly systemUs: number };
   /** used_memory of all partitions and of what stands beside them, bytes. */
   usedMemory(): number;
 }
+
+/** What clients of a thread beside the workers speak. */
+export type EdgeKind = 'tls' | 'gateway';
 
 export interface ServerFacts {
   readonly runId: string;
@@ -165,7 +190,10 @@ export interface ServerFacts {
   readonly executable: string;
   readonly processId: number;
   readonly port: number;
+  /** Workers: threads 0 to threadCount − 1. */
   readonly threadCount: number;
+  /** Threads beside the workers that execute commands too, in the order of their numbers. */
+  readonly edges: readonly EdgeKind[];
   readonly transport: 'native' | 'node';
   readonly partitionBytes: number;
 }

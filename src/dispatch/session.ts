@@ -2,6 +2,7 @@
 // apart from its bytes. It belongs to one thread. What other threads may see of it stands in the
 // shared client directory (stats/clients.ts).
 
+import type { User } from '../acl/user.js';
 import { NO_WATCH, type WatchPlace } from '../keyspace/watchers.js';
 import type { Subscriptions } from '../pubsub/local.js';
 import type { Tracked, TrackedSession } from '../pubsub/tracked.js';
@@ -75,6 +76,8 @@ export class Session implements TrackedSession {
   replyMode: ReplyMode = ReplyMode.On;
   isAuthenticated = false;
   user = 'default';
+  /** Whom it acts as; null, for what is no connection, may do everything. */
+  rights: User | null = null;
   name = '';
   libraryName = '';
   libraryVersion = '';

@@ -4,6 +4,7 @@
 import { assert } from '../base/assert.js';
 import type { Slices } from '../base/slices.js';
 import { Refusal } from '../resp/errors.js';
+import { COMMANDS_MAX } from '../stats/commands.js';
 import { Command } from './command.js';
 import { type CommandSpec, Flag, type KeySpec } from './define.js';
 import { gatesOf } from './gates.js';
@@ -37,7 +38,8 @@ export class CommandTable {
   readonly byName: ReadonlyMap<string, Command>;
   private readonly buckets: readonly (readonly Command[])[];
 
-  constructor(specs: readonly CommandSpec[]) {
+  /** `renames`: rename-command's pairs of names, in lower case; an empty new name hides it. */
+  constructor(specs: readonly CommandSpec[], renames: readonly (readonly [string, string])[] = []) {
     const all: Command[] = [];
     const byName = new Map<string, Command>();
     const buckets: Command[][] = Array.from({ length: BUCKETS }, () => []);
@@ -46,7 +48,6 @@ export class CommandTable {
       assert(!byName.has(spec.name), `the command ${spec.name} is defined once`);
       byName.set(spec.name, command);
       all.push(command);
-      buckets[bucketOf(command.nameBytes, 0, command.nameBytes.length)]!.push(command);
       const subcommands: Command[] = [];
       for (const subspec of spec.subcommands ?? []) {
         const subcommand = makeCommand(subspec, all.length, command);
@@ -55,6 +56,12 @@ export class CommandTable {
       }
       command.subcommands = subcommands;
     }
+    for (const [from, to] of renames) rename(byName, from, to);
+    for (const command of byName.values()) {
+      const { nameBytes } = command;
+      buckets[bucketOf(nameBytes, 0, nameBytes.length)]!.push(command);
+    }
+    assert(all.length <= COMMANDS_MAX, 'every command has its row of statistics');
     this.all = all;
     this.byName = byName;
     this.buckets = buckets;
@@ -93,18 +100,31 @@ export class CommandTable {
   }
 
   private checkItself(): void {
+    const named = new Set(this.byName.values());
     for (const command of this.all) {
       const { spec, fullName } = command;
       assert(/^[a-z][a-z0-9_-]*$/.test(spec.name), `the name ${spec.name} is lower case`);
       assert(spec.arity !== 0, `${fullName} has an arity`);
       assert(command.firstKey < Math.abs(spec.arity) + 3, `${fullName} has its first key in reach`);
       const bytes = command.nameBytes;
-      if (command.parent !== null) continue;
+      // Of those with a name of their own; the configuration may have hidden some.
+      if (command.parent !== null || !named.has(command)) continue;
       const bucket = this.buckets[bucketOf(bytes, 0, bytes.length)]!;
       const found = bucket.find((each) => isNamed(each, bytes, 0, bytes.length));
       assert(found === command, `the table finds ${fullName} again`);
     }
   }
+}
+
+/** As on Redis: it is found by another name only, and everything else about it stays. */
+function rename(byName: Map<string, Command>, from: string, to: string): void {
+  const command = byName.get(from);
+  assert(command !== undefined, `there is a command ${from} to rename`);
+  byName.delete(from);
+  if (to === '') return;
+  assert(!byName.has(to), `no other command is called ${to}`);
+  command.nameBytes = Buffer.from(to, 'latin1');
+  byName.set(to, command);
 }
 
 /** Length and the case-folded first, middle and last bytes. */

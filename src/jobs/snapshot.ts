@@ -10,6 +10,7 @@ import type { EntryRef } from '../keyspace/entry.js';
 import { Keyspace, Lookup } from '../keyspace/keyspace.js';
 import { type CutCounts, walkSnapshot } from '../keyspace/snapshot.js';
 import { cutKeyspace } from '../keyspace/snapshot-cut.js';
+import { walkWordOf } from '../keyspace/values.js';
 import { type LogsShape, SharedLogs } from '../log/logs.js';
 import { Figure, Saving } from '../mesh/saving.js';
 import {
@@ -19,13 +20,10 @@ import {
   type RecordForm,
   writeRecord,
 } from '../rdb/file-write.js';
-import {
-  ImageReader,
-  type ImageRings,
-  type ImageTarget,
-  imagesInto,
-  packForm,
-} from '../rdb/images.js';
+import type { ImageRings } from '../rdb/image-rings.js';
+import { ImageReader, type ImageTarget, imagesInto, packForm } from '../rdb/images.js';
+import { PieceStore, type Spill } from '../rdb/piece-store.js';
+import { beginPieces, isInPieces, PieceWalk, writePiece } from '../rdb/pieces.js';
 import { ByteSink } from '../rdb/sink.js';
 import { FunctionStore, type FunctionsShape } from '../scripting/function-store.js';
 import {
@@ -155,7 +153,8 @@ class FileOutput implements RdbOutput {
     else this.attempt(() => this.disk.syncDirectory(directory));
   }
 
-  private attempt(what: () => void): void {
+  /** Does something with files, unless it cannot: then there is no snapshot. */
+  attempt(what: () => void): void {
     try {
       what();
     } catch (error) {
@@ -166,6 +165,48 @@ class FileOutput implements RdbOutput {
 }
 
 const INPUT_OUTPUT_ERROR = 5;
+
+/** Beside the file, what has to wait for its turn: it is made when it is needed. */
+class SpillFile implements Spill {
+  private fd = -1;
+  private bytes = 0;
+
+  constructor(
+    private readonly disk: Disk,
+    private readonly path: string,
+    private readonly output: FileOutput,
+  ) {}
+
+  write(u8: Uint8Array, length: number): number {
+    const start = this.bytes;
+    this.output.attempt(() => {
+      if (this.fd === -1) this.fd = this.disk.open(this.path, Open.Create);
+      for (let at = 0; at < length; ) {
+        const written = this.disk.writeAt(this.fd, u8, at, length - at, start + at);
+        if (written <= 0) throw new DiskError('Writing', this.path, -written || INPUT_OUTPUT_ERROR);
+        at += written;
+      }
+    });
+    this.bytes += length;
+    return start;
+  }
+
+  read(u8: Uint8Array, length: number, start: number): void {
+    this.output.attempt(() => {
+      for (let at = 0; at < length; ) {
+        const read = this.disk.readAt(this.fd, u8, at, length - at, start + at);
+        if (read <= 0) throw new DiskError('Reading', this.path, -read || INPUT_OUTPUT_ERROR);
+        at += read;
+      }
+    });
+  }
+
+  end(): void {
+    if (this.fd === -1) return;
+    this.disk.close(this.fd);
+    this.output.attempt(() => this.disk.remove(this.path));
+  }
+}
 
 /** Writes a snapshot. `disk` is another in tests. */
 export function writeSnapshot(
@@ -189,11 +230,19 @@ class SnapshotWriter {
   private counts: CutCounts;
   private target: ImageTarget;
   private readonly sink: ByteSink;
+  private readonly headSink = new ByteSink();
+  private readonly pieceSink = new ByteSink();
+  private readonly spill: SpillFile;
+  private readonly pieces: PieceStore;
   private keys = 0;
   private version = 0;
   private readonly takeBound = (slab: Slab, bucket: number, database: number) =>
     this.takeBucket(slab, bucket, database);
   private readonly writeBound = (slab: Slab, ref: number) => {
+    if (isInPieces(slab, ref as EntryRef)) {
+      this.beginLarge(slab, ref as EntryRef);
+      return;
+    }
     const version = writeRecord(this.sink, slab, ref as EntryRef, this.form);
     if (version === 0) return;
     this.keys++;
@@ -217,7 +266,9 @@ class SnapshotWriter {
     this.form = order.form;
     this.file = new RdbFileWriter(this.output, order.form);
     this.counts = { keys: new Float64Array(0), volatileKeys: new Float64Array(0) };
-    this.target = NOWHERE;
+    this.spill = new SpillFile(disk, `${path}.large`, this.output);
+    this.pieces = new PieceStore(this.spill);
+    this.target = this.nowhere();
     this.sink = new ByteSink((u8, length) => this.handOn(u8, length), SINK_BYTES);
   }
 
@@ -247,11 +298,17 @@ class SnapshotWriter {
     });
     // Before any key: up to here no image went to the file.
     for (const code of libraries) file.functions(code);
-    this.target = imagesInto(file, (database) => this.sizeOf(database));
+    this.target = imagesInto(file, (database) => this.sizeOf(database), this.pieces);
     saving.put(Figure.KeysTotal, sum(this.counts.keys));
     this.walk();
     // Every image was made under a lock that this thread has held since: all of them are here.
     while (this.images.drain(this.target));
+    // All large values have been met by now. While one is written no other record is.
+    for (let value = this.pieces.next(); value !== null; value = this.pieces.next()) {
+      this.writeLarge(value.partition, value.walkAt, value.database, value.version);
+      this.tell();
+    }
+    this.spill.end();
     if (!this.isInVain()) file.end();
     const isDiscarded = output.failure === null && saving.isDiscarding;
     output.end(!isDiscarded && output.failure === null, order.directory, order.name);
@@ -322,7 +379,7 @@ class SnapshotWriter {
 
   private takeBucket(slab: Slab, bucket: number, database: number): boolean {
     if (this.isInVain()) {
-      this.target = NOWHERE;
+      this.target = this.nowhere();
       return true;
     }
     if (database !== this.database) {
@@ -335,6 +392,50 @@ class SnapshotWriter {
   }
 
   private database = 0;
+
+  /** For what nobody wants any more; but large values have to be walked through. */
+  private nowhere(): ImageTarget {
+    return { select() {}, take() {}, pieces: this.pieces };
+  }
+
+  private beginLarge(slab: Slab, entry: EntryRef): void {
+    const { headSink } = this;
+    headSink.reset();
+    const version = beginPieces(headSink, slab, entry, this.form);
+    const walkAt = walkWordOf(slab, entry);
+    const { index } = slab;
+    this.pieces.begin(index, walkAt, this.database, version, headSink.u8, 0, headSink.at);
+  }
+
+  /** Writes the record of a large value: what is there of it, and what its walk has yet to see. */
+  private writeLarge(partition: number, walkAt: number, database: number, version: number): void {
+    const { pieces, images, file, pieceSink } = this;
+    const { slab } = this.keyspace.partitions[partition]!;
+    const { compresses } = this.form;
+    this.target.select(database);
+    const record = file.record(version);
+    pieces.start({ partition, walkAt }, record);
+    const walk = new PieceWalk(slab, walkAt);
+    const isEnough = () => pieceSink.at >= HOLD_BYTES;
+    const write = (_slab: Slab, _walkAt: number, node: number) => {
+      if (!this.saving.isDiscarding) writePiece(pieceSink, slab, walkAt, node, compresses);
+    };
+    for (let isDone = false; !isDone; ) {
+      images.drain(this.target);
+      takeLock(slab.i32, Header.Lock, this.self);
+      // In lists, what a writer has handed over comes before what is next.
+      images.drain(this.target);
+      isDone = walk.step(write, isEnough);
+      if (isDone) walk.end();
+      releaseLock(slab.i32, Header.Lock);
+      record.bytes(pieceSink.u8, 0, pieceSink.at);
+      pieceSink.reset();
+      this.isInVain();
+    }
+    // Nobody makes images of it any more; the last ones are under way.
+    images.drain(this.target);
+    pieces.finish();
+  }
 
   private handOn(u8: Uint8Array, length: number): void {
     const { target } = this;
@@ -353,9 +454,6 @@ class SnapshotWriter {
     return [this.counts.keys[database]!, this.counts.volatileKeys[database]!];
   }
 }
-
-/** For what nobody wants any more. */
-const NOWHERE: ImageTarget = { select() {}, take() {} };
 
 function sum(numbers: Float64Array): number {
   return numbers.reduce((total, number) => total + number, 0);

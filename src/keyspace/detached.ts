@@ -10,7 +10,8 @@
 //   └──────┴──────────────────────────────────┴───────┘
 //                                              where freeing goes on
 //
-// A database that a snapshot has yet to walk through stands in a list of its own until it has.
+// A database that a snapshot has yet to walk through stands in a list of its own until it has, and
+// so does a large value that it walks through node by node (structs/walked.ts).
 //
 //   detached value: the block of the entry that had it, or a block of its own when the entry lives
 //   on with another value; linked from the slab's header
@@ -19,9 +20,11 @@
 //   │ 4    │ 4        │ 24     │      │      │
 //   └──────┴──────────┴────────┴──────┴──────┘
 
+import { assert } from '../base/assert.js';
 import { allocate, type BlockRef, release } from '../slab/alloc.js';
 import { DATABASE_WORDS, Header, NONE, type Slab } from '../slab/slab.js';
 import { freeSegmentStep, TableRoot } from '../structs/table.js';
+import { isWalked } from '../structs/walked.js';
 import {
   Encoding,
   type EntryRef,
@@ -33,7 +36,7 @@ import {
 } from './entry.js';
 import { freeExpiryStep } from './expire.js';
 import { Root } from './root.js';
-import { freeStructure, isStructured, kindOf, lengthOf, rootOf } from './values.js';
+import { freeStructure, isStructured, kindOf, lengthOf, rootOf, walkWordOf } from './values.js';
 
 const enum Detached {
   Next = 0,
@@ -57,8 +60,19 @@ const SEGMENT_COST = 16;
 /** Values of at most so many elements are freed at once: Redis draws the line here, too. */
 const ELEMENTS_AT_ONCE = 64;
 
+/** Does a snapshot walk through the value of the entry? It is freed when that is over, then. */
+function isHeld(slab: Slab, entry: EntryRef): boolean {
+  if (slab.i32[Header.WalkedValues] === 0 || !isStructured(slab, entry)) return false;
+  const walkAt = walkWordOf(slab, entry);
+  return walkAt !== 0 && isWalked(slab, walkAt);
+}
+
 /** Frees what an entry refers to, at once. */
 export function freeValueNow(slab: Slab, entry: EntryRef): void {
+  if (isHeld(slab, entry)) {
+    freeValueLater(slab, entry);
+    return;
+  }
   if (encodingOf(slab, entry) === Encoding.Blob) release(slab, payloadLow(slab, entry) as BlockRef);
   else if (isStructured(slab, entry)) freeStructure(slab, entry);
 }
@@ -66,22 +80,26 @@ export function freeValueNow(slab: Slab, entry: EntryRef): void {
 /** As freeValueNow, but many elements are freed in later steps. The entry lives on. */
 export function freeValueLater(slab: Slab, entry: EntryRef): void {
   // A slab too full for the little block that holds the root frees the value at once instead.
-  const block = isLarge(slab, entry) ? allocate(slab, DETACHED_VALUE_BYTES) : NONE;
+  const isLeft = isHeld(slab, entry);
+  const isDetached = isLeft || isLarge(slab, entry);
+  const block = isDetached ? allocate(slab, DETACHED_VALUE_BYTES) : NONE;
+  assert(block !== NONE || !isLeft, 'whoever gives an entry another value reserved for this block');
   if (block === NONE) freeValueNow(slab, entry);
-  else linkValue(slab, block, typeOf(slab, entry), encodingOf(slab, entry), rootOf(slab, entry));
+  else linkValue(slab, block, entry, isLeft);
 }
 
 /** Frees an entry that stands in no table any more, with its value; many elements later. */
 export function freeEntryLater(slab: Slab, entry: EntryRef): void {
-  if (isLarge(slab, entry)) {
-    linkValue(slab, entry, typeOf(slab, entry), encodingOf(slab, entry), rootOf(slab, entry));
-    return;
-  }
-  freeEntryNow(slab, entry);
+  if (isLarge(slab, entry)) linkValue(slab, entry, entry, isHeld(slab, entry));
+  else freeEntryNow(slab, entry);
 }
 
 /** Frees an entry that stands in no table any more, with its value. */
 export function freeEntryNow(slab: Slab, entry: EntryRef): void {
+  if (isHeld(slab, entry)) {
+    linkValue(slab, entry, entry, true);
+    return;
+  }
   freeValueNow(slab, entry);
   releaseEntry(slab, entry);
 }
@@ -94,15 +112,36 @@ function isLarge(slab: Slab, entry: EntryRef): boolean {
   return lengthOf(slab, entry) > ELEMENTS_AT_ONCE;
 }
 
-function linkValue(slab: Slab, block: number, type: Type, encoding: Encoding, root: number): void {
+/** The block may be the entry's own. `isLeft`: it is left to a snapshot's walk first. */
+function linkValue(slab: Slab, block: number, entry: EntryRef, isLeft: boolean): void {
   const { i32 } = slab;
   const at = block << 1;
+  const type = typeOf(slab, entry);
+  const encoding = encodingOf(slab, entry);
+  const root = rootOf(slab, entry);
+  const list = isLeft ? Header.LeftValues : Header.DetachedValues;
   kindOf(type).detach?.(slab, encoding, root);
   i32[at + DetachedValue.Meta] = type | (encoding << ENCODING_SHIFT);
-  i32[at + DetachedValue.Next] = i32[Header.DetachedValues]!;
+  i32[at + DetachedValue.Next] = i32[list]!;
   i32[at + DetachedValue.Root] = root;
-  i32[Header.DetachedValues] = block;
+  i32[list] = block;
   i32[Header.LazyPending] = i32[Header.LazyPending]! + 1;
+}
+
+/** A snapshot has walked through the value at `root`: if its key is gone, it may be freed now. */
+export function releaseLeftValue(slab: Slab, root: number): void {
+  const { i32 } = slab;
+  let linkAt: number = Header.LeftValues;
+  for (let block = i32[linkAt]!; block !== NONE; block = i32[linkAt]!) {
+    const at = block << 1;
+    if (i32[at + DetachedValue.Root] === root) {
+      i32[linkAt] = i32[at + DetachedValue.Next]!;
+      i32[at + DetachedValue.Next] = i32[Header.DetachedValues]!;
+      i32[Header.DetachedValues] = block;
+      return;
+    }
+    linkAt = at + DetachedValue.Next;
+  }
 }
 
 /**

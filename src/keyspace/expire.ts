@@ -51,6 +51,8 @@ const ENTRIES_PER_CHUNK = CHUNK_WORDS - Chunk.Entries;
 const LOW_BITS = 18;
 const LOW_SIZE = 2 ** LOW_BITS;
 const NOT_DRAINING = -1;
+/** Entries that are walked over for one by chance: some sixty chunks. */
+const WALKED_MAX = 8192;
 /** Ticks above are "far": the high part must stay an int32. */
 const TICK_MAX = 2 ** (LOW_BITS + 30);
 
@@ -269,6 +271,129 @@ function stepTick(slab: Slab, wheelAt: number, target: number): boolean {
   }
   setWheelTick(slab, wheelAt, target);
   return false;
+}
+
+/**
+ * The entry that is likely to expire first: of the slot that is due next, the soonest of its
+ * newest chunk. What stands in the slots behind comes later, whatever it is.
+ */
+export function soonestEntry(slab: Slab, rootAt: number): EntryRef {
+  const { i32 } = slab;
+  const wheel = i32[rootAt + ExpiryRoot.Wheel]!;
+  if (wheel === NONE || i32[rootAt + ExpiryRoot.Count] === 0) return NONE as EntryRef;
+  const wheelAt = wheel << 1;
+  for (let level = 0; level < LEVELS; level++) {
+    const now = slotOfTick(slab, wheelAt, level);
+    // A slot that is being drained holds what is due already.
+    for (let slot = now; slot < (level + 1) * SLOTS; slot++) {
+      const chunk = i32[wheelAt + Wheel.Heads + slot]!;
+      if (chunk !== NONE) return soonestIn(slab, chunk);
+    }
+  }
+  return soonestIn(slab, i32[wheelAt + Wheel.Heads + FAR_LEVEL * SLOTS]!);
+}
+
+function soonestIn(slab: Slab, chunk: number): EntryRef {
+  const { i32 } = slab;
+  const at = chunk << 1;
+  const count = i32[at + Chunk.Count]!;
+  let soonest = i32[at + Chunk.Entries]! as EntryRef;
+  let soonestMs = expiryOf(slab, soonest);
+  for (let index = 1; index < count; index++) {
+    const entry = i32[at + Chunk.Entries + index]! as EntryRef;
+    const ms = expiryOf(slab, entry);
+    if (ms >= soonestMs) continue;
+    soonest = entry;
+    soonestMs = ms;
+  }
+  return soonest;
+}
+
+/**
+ * An entry of the index drawn with `draw` (uniform below its argument), or NONE. All are equally
+ * likely up to WALKED_MAX entries; of more, those are left out that stand behind so many others of
+ * their slots, as seen from a slot by chance.
+ */
+export function randomVolatile(
+  slab: Slab,
+  rootAt: number,
+  draw: (below: number) => number,
+): EntryRef {
+  const { i32 } = slab;
+  const wheel = i32[rootAt + ExpiryRoot.Wheel]!;
+  const count = i32[rootAt + ExpiryRoot.Count]!;
+  if (wheel === NONE || count === 0) return NONE as EntryRef;
+  const headsAt = (wheel << 1) + Wheel.Heads;
+  let left = draw(Math.min(count, WALKED_MAX));
+  for (let slot = draw((LEVELS + 1) * SLOTS); ; slot = (slot + 1) % ((LEVELS + 1) * SLOTS)) {
+    for (
+      let chunk = i32[headsAt + slot]!;
+      chunk !== NONE;
+      chunk = i32[(chunk << 1) + Chunk.Next]!
+    ) {
+      const here = i32[(chunk << 1) + Chunk.Count]!;
+      if (left < here) return i32[(chunk << 1) + Chunk.Entries + left]! as EntryRef;
+      left -= here;
+    }
+  }
+}
+
+/** Chunks of a slot that are counted one by one: some 4000 entries. */
+const CHUNKS_COUNTED = 32;
+/** Entries of a slot whose expiry is looked at: they are near each other. */
+const ENTRIES_LOOKED_AT = 16;
+
+/**
+ * The mean expiry of the entries, in milliseconds since 1970; 0 when there are none. Exact for a
+ * few keys; of many it knows how many stand in each slot of the wheel, and looks at some of them.
+ */
+export function meanExpiry(slab: Slab, rootAt: number): number {
+  const { i32 } = slab;
+  const wheel = i32[rootAt + ExpiryRoot.Wheel]!;
+  const count = i32[rootAt + ExpiryRoot.Count]!;
+  if (wheel === NONE || count === 0) return 0;
+  const headsAt = (wheel << 1) + Wheel.Heads;
+  let counted = 0;
+  let sum = 0;
+  // Of slots that are not counted to their end, the sum of their means.
+  let longCount = 0;
+  let longSum = 0;
+  for (let slot = 0; slot < (LEVELS + 1) * SLOTS; slot++) {
+    const head = i32[headsAt + slot]!;
+    if (head === NONE) continue;
+    const mean = meanOfChunk(slab, head << 1);
+    let here = i32[(head << 1) + Chunk.Count]!;
+    let next = i32[(head << 1) + Chunk.Next]!;
+    // All chunks but the first are full.
+    for (let chunks = 1; next !== NONE && chunks < CHUNKS_COUNTED; chunks++) {
+      here += ENTRIES_PER_CHUNK;
+      next = i32[(next << 1) + Chunk.Next]!;
+    }
+    counted += here;
+    sum += mean * here;
+    if (next === NONE) continue;
+    longCount++;
+    longSum += mean;
+  }
+  // What was not counted stands in the long slots: nobody knows in which.
+  if (longCount !== 0) sum += (longSum / longCount) * (count - counted);
+  else return sum / counted;
+  return sum / count;
+}
+
+function meanOfChunk(slab: Slab, chunkAt: number): number {
+  const count = Math.min(slab.i32[chunkAt + Chunk.Count]!, ENTRIES_LOOKED_AT);
+  let sum = 0;
+  for (let index = 0; index < count; index++) {
+    sum += expiryOf(slab, slab.i32[chunkAt + Chunk.Entries + index]! as EntryRef);
+  }
+  return sum / count;
+}
+
+/** Bytes that the index of so many entries takes, at the least. */
+export function expiryBytes(count: number): number {
+  if (count === 0) return 0;
+  return WHEEL_BYTES + Math.ceil(count / ENTRIES_PER_CHUNK) * CHUNK_BYTES;
 }
 
 /** Frees the index without looking at the entries. */

@@ -10,14 +10,14 @@ import { type EntryRef, keyBytesOf, keyStartOf } from './entry.js';
 import { freeExpiryStep } from './expire.js';
 import type { Partition } from './partition.js';
 import { eachEntry } from './scan.js';
-import { isWalked, saveAllFirst } from './snapshot.js';
+import { isHeld, saveAllFirst } from './snapshot.js';
 import { forgetStructures } from './values.js';
 
 /** Removes all keys of all databases. */
 export function flushPartition(partition: Partition): void {
   const { databaseCount } = partition.keyspace;
   for (let database = 0; database < databaseCount; database++) tellListeners(partition, database);
-  if (!isWalked(partition.slab)) {
+  if (!isHeld(partition.slab)) {
     reset(partition);
     return;
   }
@@ -27,7 +27,7 @@ export function flushPartition(partition: Partition): void {
 /** Removes all keys of one database; detached, its memory comes back in later steps. */
 export function flushDatabase(partition: Partition, database: number, isDetached: boolean): void {
   tellListeners(partition, database);
-  if (!isWalked(partition.slab) && isAlone(partition, database)) reset(partition);
+  if (!isHeld(partition.slab) && isAlone(partition, database)) reset(partition);
   else empty(partition, database, isDetached);
 }
 

@@ -4,11 +4,20 @@
 import type { Slab } from '../slab/slab.js';
 import type { Text } from '../types/hash/hash.js';
 import { Partition } from './partition.js';
+import { clockRecency, type FrequencyScale, freshFrequency, Stamping } from './recency.js';
 
 /** News of the keyspace, wired by the floors above. Called under the partition's lock. */
 export interface KeyspaceSinks {
   /** A key expired and was removed, by an access or by the owner. */
   expired(
+    partition: Partition,
+    database: number,
+    u8: Uint8Array,
+    start: number,
+    length: number,
+  ): void;
+  /** A key is about to be removed to make room: maxmemory. */
+  evicted(
     partition: Partition,
     database: number,
     u8: Uint8Array,
@@ -65,6 +74,7 @@ export interface Laziness {
   /** When a key gets another value, or loses it to a command that is not about removing. */
   onOverwrite: boolean;
   onExpiry: boolean;
+  onEviction: boolean;
 }
 
 export class Keyspace {
@@ -74,10 +84,14 @@ export class Keyspace {
   readonly mask: number;
   /** Milliseconds since 1970 for the current visit. */
   nowMs = 0;
-  /** What accesses stamp on entries: 24 bits, see entry.ts. */
+  /** What new entries are stamped with, and accesses nearly always: 24 bits, see recency.ts. */
   recency = 0;
-  /** False while the session wants no access to count (CLIENT NO-TOUCH). */
-  stampsAccess = true;
+  /** What becomes of accesses now. */
+  stamping: Stamping = Stamping.Accesses;
+  /** The same, as the eviction policy has it: unless the session says CLIENT NO-TOUCH. */
+  policyStamping: Stamping = Stamping.Accesses;
+  /** lfu-log-factor and lfu-decay-time. */
+  readonly frequencyScale: FrequencyScale = { logFactor: 10, decayMinutes: 1 };
   /**
    * False while base load, replay or a replica's link applies: nothing expires by the clock then.
    */
@@ -90,7 +104,12 @@ export class Keyspace {
   /** Does somebody want to hear of every new key, of every miss? */
   announcesNew = false;
   announcesMisses = false;
-  readonly freesLater: Laziness = { onDelete: false, onOverwrite: false, onExpiry: false };
+  readonly freesLater: Laziness = {
+    onDelete: false,
+    onOverwrite: false,
+    onExpiry: false,
+    onEviction: false,
+  };
   readonly lookups: Float64Array;
   sinks: KeyspaceSinks;
 
@@ -100,6 +119,7 @@ export class Keyspace {
     this.lookups = lookups;
     this.sinks = {
       expired() {},
+      evicted() {},
       fieldExpired() {},
       fieldsExpired() {},
       created() {},
@@ -110,5 +130,19 @@ export class Keyspace {
       swapped() {},
     };
     this.partitions = slabs.map((slab) => new Partition(this, slab));
+  }
+
+  /** It is `wallMs` now (milliseconds since 1970), for what comes next. */
+  setClock(wallMs: number): void {
+    this.nowMs = wallMs;
+    this.recency =
+      this.policyStamping === Stamping.Counts ? freshFrequency(wallMs) : clockRecency(wallMs);
+  }
+
+  /** Notes accesses as the policy wants it, from now on. */
+  setStamping(stamping: Stamping): void {
+    this.policyStamping = stamping;
+    this.stamping = stamping;
+    this.setClock(this.nowMs);
   }
 }

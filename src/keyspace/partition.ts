@@ -24,6 +24,7 @@ import {
   removeRef,
   replaceRef,
   setEpoch,
+  shrinkStep,
   TableRoot,
   touchBucket,
 } from '../structs/table.js';
@@ -77,6 +78,7 @@ import {
   removeExpiry,
 } from './expire.js';
 import { type Keyspace, Lookup } from './keyspace.js';
+import { countAccess, Stamping } from './recency.js';
 import { Root } from './root.js';
 
 /** Entries or elements to free between two looks at whether there is room now. */
@@ -146,7 +148,9 @@ export class Partition {
       return entry;
     }
     lookups[Lookup.Hits] = lookups[Lookup.Hits]! + 1;
-    if (this.keyspace.stampsAccess) setRecency(this.slab, entry, this.keyspace.recency);
+    const { keyspace } = this;
+    if (keyspace.stamping === Stamping.Accesses) setRecency(this.slab, entry, keyspace.recency);
+    else this.stampSlowly(entry, false);
     if (type !== Type.Any && typeOf(this.slab, entry) !== type) throw WRONG_TYPE;
     return entry;
   }
@@ -155,10 +159,22 @@ export class Partition {
   edit(args: Slices, index: number, type: Type): EntryRef {
     const entry = this.peek(args, index);
     if (entry === NONE) return entry;
-    if (this.keyspace.stampsAccess) setRecency(this.slab, entry, this.keyspace.recency);
+    const { keyspace } = this;
+    if (keyspace.stamping === Stamping.Accesses) setRecency(this.slab, entry, keyspace.recency);
+    else this.stampSlowly(entry, true);
     if (type !== Type.Any && typeOf(this.slab, entry) !== type) throw WRONG_TYPE;
     this.saveBucketFirst(this.peeked);
     return entry;
+  }
+
+  /** Notes an access where it is more, or less, than the second of it. */
+  private stampSlowly(entry: EntryRef, isChange: boolean): void {
+    const { slab, keyspace } = this;
+    const { stamping, recency } = keyspace;
+    if (stamping === Stamping.Counts) {
+      const counted = countAccess(recencyOf(slab, entry), recency, keyspace.frequencyScale);
+      setRecency(slab, entry, counted);
+    } else if (stamping === Stamping.Changes && isChange) setRecency(slab, entry, recency);
   }
 
   /** As find, of any type and without stamping: for commands that only ask about a key. */
@@ -235,7 +251,9 @@ export class Partition {
     const length = args.lengthOf(index);
     const entry = findInBucket(slab, bucket, hash, hasKey, args.u8, start, length) as EntryRef;
     if (entry === NONE || this.isExpired(entry)) return NONE as EntryRef;
-    if (this.keyspace.stampsAccess) setRecency(slab, entry, this.keyspace.recency);
+    const { keyspace } = this;
+    if (keyspace.stamping === Stamping.Accesses) setRecency(slab, entry, keyspace.recency);
+    else this.stampSlowly(entry, false);
     return entry;
   }
 
@@ -277,6 +295,29 @@ export class Partition {
     }
     this.saveFirst(hash);
     this.unlink(entry, hash, keyspace.freesLater.onExpiry);
+  }
+
+  /** Removes an entry to make room, and says so. */
+  evict(entry: EntryRef): void {
+    const { slab, keyspace } = this;
+    const start = keyStartOf(slab, entry);
+    const length = keyBytesOf(slab, entry);
+    const hash = hashBytes(slab.u8, start, length);
+    // As in expire: while the key still stands there.
+    keyspace.sinks.evicted(this, this.database, slab.u8, start, length);
+    if (slab.i32[Header.Listeners] !== 0) {
+      keyspace.sinks.changed(this, slab.u8, start, length);
+    }
+    this.saveFirst(hash);
+    this.unlink(entry, hash, keyspace.freesLater.onEviction);
+    this.freeEmpty();
+  }
+
+  /** What an empty database keeps of table and index goes at once: its memory is wanted. */
+  private freeEmpty(): void {
+    const { slab } = this;
+    if (slab.i32[this.expiryRoot + ExpiryRoot.Count] === 0) freeExpiry(slab, this.expiryRoot);
+    if (slab.i32[this.tableRoot + TableRoot.Count] === 0) shrinkStep(slab, this.tableRoot, 0);
   }
 
   /**

@@ -45,6 +45,11 @@ export function isWalked(slab: Slab): boolean {
   return slab.i32[Header.WalkedRoots] !== 0;
 }
 
+/** Is anything of the partition in the hands of a walk? Then its slab cannot just be reset. */
+export function isHeld(slab: Slab): boolean {
+  return isWalked(slab) || slab.i32[Header.WalkedValues] !== 0;
+}
+
 /** How many keys, and how many of them volatile, each database had at the cut. */
 export interface CutCounts {
   readonly keys: Float64Array;
@@ -54,7 +59,7 @@ export interface CutCounts {
 /** The cut of one partition: all locks are held. Adds the partition's keys to `counts`. */
 export function cutPartition({ slab, keyspace }: Partition, counts: CutCounts): void {
   const { i32 } = slab;
-  assert(!isWalked(slab), 'one walk at a time');
+  assert(!isHeld(slab), 'one walk at a time');
   i32[Header.Epoch] = (i32[Header.Epoch]! + 1) & EPOCH_MASK;
   for (let database = 0; database < keyspace.databaseCount; database++) {
     const rootAt = Header.Databases + database * DATABASE_WORDS;

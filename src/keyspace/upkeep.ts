@@ -19,6 +19,8 @@ export interface UpkeepStep {
   readonly nowMs: number;
   /** Gives pages back to the system; null where that is not possible. */
   readonly give: ((byteOffset: number, bytes: number) => void) | null;
+  /** Free pages of the partition that are kept for what comes next; DIRTY_PAGES_KEPT at most. */
+  readonly pagesKept?: number;
 }
 
 // One step holds the lock for about 50 µs. An expired entry takes some 0.3 µs of it (its key is
@@ -43,7 +45,7 @@ export function upkeepStep(partition: Partition, step: UpkeepStep): boolean {
   if (step.expires && !expireFieldsStep(partition, step.nowMs, ENTRIES_PER_STEP)) return false;
   if (!freeDetachedStep(partition.slab, ENTRIES_PER_STEP)) return false;
   if (!shrinkTables(partition, ENTRIES_PER_STEP)) return false;
-  return step.give === null || !purgeStep(partition, step.give);
+  return step.give === null || !purgeStep(partition, step.give, step.pagesKept);
 }
 
 /**
@@ -122,9 +124,11 @@ function endRound(partition: Partition): void {
 export function purgeStep(
   partition: Partition,
   give: (byteOffset: number, bytes: number) => void,
+  pagesKept = DIRTY_PAGES_KEPT,
 ): boolean {
   const { i32 } = partition.slab;
-  const kept = DIRTY_PAGES_KEPT + (i32[Header.UsedPages]! >> DIRTY_SHARE_SHIFT);
+  const share = i32[Header.UsedPages]! >> DIRTY_SHARE_SHIFT;
+  const kept = pagesKept < DIRTY_PAGES_KEPT ? pagesKept : DIRTY_PAGES_KEPT + share;
   if (i32[Header.DirtyPages]! <= kept) return false;
   return purge(partition.slab, PURGE_PAGES_MIN, PURGE_PAGES_MAX, give);
 }

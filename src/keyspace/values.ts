@@ -48,6 +48,12 @@ export function lengthOf(slab: Slab, entry: EntryRef): number {
   return kindOf(typeOf(slab, entry)).length(slab, encodingOf(slab, entry), rootOf(slab, entry));
 }
 
+/** Word index of the walk word of an entry's structure, see structs/walked.ts; 0 for none. */
+export function walkWordOf(slab: Slab, entry: EntryRef): number {
+  const kind = kindOf(typeOf(slab, entry));
+  return kind.walkAt?.(encodingOf(slab, entry), rootOf(slab, entry)) ?? 0;
+}
+
 /** Redis's name of the structure's encoding. */
 export function structureName(slab: Slab, entry: EntryRef): string {
   const kind = kindOf(typeOf(slab, entry));

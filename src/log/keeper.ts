@@ -65,6 +65,11 @@ export interface Recovered {
   readonly past?: readonly Generation[];
 }
 
+/** Of a log that begins with its first record. */
+export function emptyLog(history: string): Recovered {
+  return { history, number: 0, base: null, baseBytes: 0, generations: [], logBytes: 0 };
+}
+
 /** A rewrite that is prepared: the cut comes next. */
 export interface Rewrite {
   readonly generation: number;

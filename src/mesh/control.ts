@@ -23,6 +23,8 @@ const enum Control {
   Serving = 7,
   Stopped = 8,
   ScriptsFree = 9,
+  TlsVersion = 10,
+  Crashed = 11,
   Connections = 16,
 }
 
@@ -108,6 +110,11 @@ export class ControlBlock {
 
   get activeExpire(): boolean {
     return Atomics.load(this.words, Control.ActiveExpire) === 0;
+  }
+
+  /** A thread is about to report a crash: true for the first one, which is the one that does. */
+  noteCrash(): boolean {
+    return Atomics.exchange(this.words, Control.Crashed, 1) === 0;
   }
 
   setActiveExpire(isOn: boolean): void {
@@ -273,6 +280,16 @@ export class ControlBlock {
     this.words[Control.ConfigBytes] = bytes.length;
     // The version last: who sees it sees the text.
     Atomics.add(this.words, Control.ConfigVersion, 1);
+  }
+
+  /** Grows when certificates and keys are to be read again, also from files of the same names. */
+  get tlsVersion(): number {
+    return Atomics.load(this.words, Control.TlsVersion);
+  }
+
+  /** Before the configuration is published: who adopts it sees this too. */
+  renewTls(): void {
+    Atomics.add(this.words, Control.TlsVersion, 1);
   }
 
   /** The published text; call it inside changeConfig. */

@@ -17,6 +17,14 @@ export interface Wire {
   close(connection: Connection, isOrderly: boolean): void;
 }
 
+/** Who is at the other end, as CLIENT LIST shows it. */
+export interface Peer {
+  /** −1 where there is none. */
+  readonly fd: number;
+  readonly address: string;
+  readonly localAddress: string;
+}
+
 /** Unfinished input up to here is copied aside and read again from its start. */
 export const KEPT_BYTES_MAX = 32 * 1024;
 const LARGE_START_BYTES = 32 * 1024;
@@ -133,6 +141,8 @@ export class Connection {
   wantsReads = true;
   wantsWrites = false;
   isClosed = false;
+  /** Sizes of its buffers stand in the client directory, and are to be brought up to date. */
+  showsBuffers = false;
   /** When bytes last went either way. */
   lastActiveMs = 0;
   /** Id of the last command; −1 before the first. */
@@ -148,9 +158,15 @@ export class Connection {
     this.lastActiveMs = nowMs;
   }
 
-  /** Bytes of input held for this connection. */
+  /** Bytes of input held for this connection, without what is known as words already. */
   get inputBytes(): number {
-    return (this.kept?.length ?? 0) + (this.large?.end ?? 0);
+    const { large } = this;
+    return (this.kept?.length ?? 0) + (large === null ? 0 : large.end - large.parser.at);
+  }
+
+  /** Bytes of the words that an unfinished large command has so far. */
+  get argumentBytes(): number {
+    return this.large === null ? 0 : this.large.parser.at - this.large.parser.commandAt;
   }
 
   /** Keeps a copy of u8[start, end) as unread input. */

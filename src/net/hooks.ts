@@ -9,6 +9,9 @@ export interface OutputLimit {
   softSeconds: number;
 }
 
+/** So much of a turn's replies no limit looks at, as on Redis; more counts before it is sent. */
+export const UNCOUNTED_BYTES = 16 * 1024;
+
 export interface ServingHooks {
   /** Called before replies leave: the log writes (and syncs) what they acknowledge. */
   readonly beforeReplies: () => void;

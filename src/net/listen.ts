@@ -26,6 +26,8 @@ import {
 export interface Listener {
   readonly fd: number;
   readonly isUnix: boolean;
+  /** Its connections are for the threads that know TLS. */
+  readonly isTls: boolean;
   /** '127.0.0.1:6379' or the path. */
   readonly name: string;
 }
@@ -37,6 +39,7 @@ export interface ListenPlan {
   readonly backlog: number;
   /** A path where nothing is; '' for none. */
   readonly unixSocket: string;
+  readonly isTls?: boolean;
 }
 
 /** The plan with addresses for names: what binds knows addresses only. */
@@ -78,10 +81,10 @@ export function openListeners(plan: ListenPlan, warn: (line: string) => void): L
   try {
     if (plan.port !== 0) {
       for (const host of plan.bind) {
-        const listener = openTcp(host, plan, warn);
+        const listener = openListener(host, plan, warn);
         if (listener !== null) listeners.push(listener);
       }
-      if (listeners.length === 0) {
+      if (listeners.length === 0 && plan.bind.length > 0) {
         throw new Error(`Failed listening on port ${plan.port} (tcp), aborting.`);
       }
     }
@@ -93,10 +96,20 @@ export function openListeners(plan: ListenPlan, warn: (line: string) => void): L
   }
 }
 
-function openTcp(entry: string, plan: ListenPlan, warn: (line: string) => void): Listener | null {
+/** The address that an entry of `bind` means. */
+export function hostOf(entry: string): string {
+  const named = entry.startsWith('-') ? entry.slice(1) : entry;
+  return named === '*' ? '0.0.0.0' : named === '::*' ? '::' : named;
+}
+
+/** Listens at one entry of `bind`; null where the machine lacks an address that may be missing. */
+export function openListener(
+  entry: string,
+  plan: ListenPlan,
+  warn: (line: string) => void,
+): Listener | null {
   const isOptional = entry.startsWith('-');
-  const named = isOptional ? entry.slice(1) : entry;
-  const host = named === '*' ? '0.0.0.0' : named === '::*' ? '::' : named;
+  const host = hostOf(entry);
   const name = `${host}:${plan.port}`;
   const fd = socketTcp(isIpv6Host(host));
   let result = fd;
@@ -105,7 +118,7 @@ function openTcp(entry: string, plan: ListenPlan, warn: (line: string) => void):
     result = bindTcp(fd, host, plan.port);
     if (result >= 0) result = listen(fd, backlogOf(plan));
   }
-  if (result >= 0) return { fd, isUnix: false, name };
+  if (result >= 0) return { fd, isUnix: false, isTls: plan.isTls === true, name };
   if (fd >= 0) close(fd);
   warn(`Could not create server TCP listening socket ${name}: ${errnoText(result)}`);
   const isAbsent = result === -Errno.AddressNotAvailable || result === -NO_SUCH_FAMILY;
@@ -132,7 +145,7 @@ function openUnix(plan: ListenPlan): Listener {
     if (fd >= 0) close(fd);
     throw new Error(`Failed opening Unix socket: ${path}: ${errnoText(result)}`);
   }
-  return { fd, isUnix: true, name: path };
+  return { fd, isUnix: true, isTls: false, name: path };
 }
 
 export const DENIED_TEXT =
@@ -148,8 +161,12 @@ export function isLocalPeer(peer: string): boolean {
   return peer.startsWith('127.') || peer.startsWith('[::1]') || peer.startsWith('::1:');
 }
 
-/** Sends a line and closes, without waiting for a peer that does not read. */
+/** Sends a line, if there is one, and closes, without waiting for a peer that does not read. */
 export function turnAway(fd: number, text: string): void {
+  if (text === '') {
+    close(fd);
+    return;
+  }
   const bytes = Buffer.from(text, 'latin1');
   const owned = new Uint8Array(new ArrayBuffer(bytes.length));
   owned.set(bytes);

@@ -208,6 +208,7 @@ export class NativeTransport implements Wire {
     connection.kept = null;
     connection.lastActiveMs = this.serving.runner.keyspace.nowMs;
     this.serving.inputBytes += got;
+    this.serving.readCount++;
     this.inputAt = at + got;
     this.arrivals.add(connection, start, at + got);
   }
@@ -223,6 +224,7 @@ export class NativeTransport implements Wire {
     }
     connection.lastActiveMs = this.serving.runner.keyspace.nowMs;
     this.serving.inputBytes += got;
+    this.serving.readCount++;
     large.arrived(got);
     this.serving.receivedLarge(connection);
   }
@@ -236,6 +238,7 @@ export class NativeTransport implements Wire {
   send(connection: Connection, u8: Uint8Array, start: number, end: number): number {
     const address = u8 === this.serving.arena ? this.arenaAddress : this.addressOf(u8);
     const sent = send(connection.fd, address + start, end - start);
+    this.serving.writeCount++;
     if (sent >= 0) return sent;
     return sent === -Errno.Again ? 0 : -1;
   }

@@ -24,7 +24,7 @@ import { Reply, type ReplyEdge } from '../resp/write.js';
 import { ClientFlag } from '../stats/clients.js';
 import { Counter } from '../stats/server.js';
 import { type Connection, KEPT_BYTES_MAX, LargeInput } from './connection.js';
-import type { OutputLimit, ServingHooks } from './hooks.js';
+import { type OutputLimit, type ServingHooks, UNCOUNTED_BYTES } from './hooks.js';
 import { Pushes } from './pushes.js';
 import { Waits } from './waits.js';
 
@@ -39,7 +39,7 @@ const HOLD_BACK_BYTES = 16 * 1024 * 1024;
 const ALL_RAN = -1;
 
 /** Waiting input is served in helpings of about so much, so that others get their turn. */
-const HELPING_BYTES = 256 * 1024;
+export const HELPING_BYTES = 256 * 1024;
 /** Offsets into input are small integers. */
 const INPUT_BYTES_MAX = 2 ** 30 + 2 ** 29;
 
@@ -64,10 +64,12 @@ export class Serving implements ReplyEdge {
   private inputBytesMax = 1024 * 1024 * 1024;
   readonly arena: Uint8Array<ArrayBuffer>;
   readonly connections = new Set<Connection>();
-  /** Bytes in and out and commands, for INFO; the transport adds them up. */
+  /** Bytes in and out, reads and writes, for INFO; the transport adds them up. */
   inputBytes = 0;
   outputBytes = 0;
-  private readonly hooks: ServingHooks;
+  readCount = 0;
+  writeCount = 0;
+  protected readonly hooks: ServingHooks;
   private readonly parser: Parser;
   private readonly batch: Batch;
   /** toFlush[0, toFlushCount): counted, because setting an array's length is a slow call. */
@@ -77,7 +79,7 @@ export class Serving implements ReplyEdge {
   private readonly waits = new Waits();
   private readonly postponed = new Set<Connection>();
   /** Connections whose kept input can go on without more of it. */
-  private readonly ready = new Set<Connection>();
+  protected readonly ready = new Set<Connection>();
   /** Answers that came in the middle of a turn. */
   private answers: Answer[] = [];
   private current: Connection | null = null;
@@ -134,6 +136,7 @@ export class Serving implements ReplyEdge {
     this.leave(connection);
     if (connection.isClosed) return;
     this.keepRest(connection, u8, parser.commandAt, end, parser.neededBytes);
+    if (connection.kept !== null) this.hooks.touched(connection);
   }
 
   /**
@@ -156,6 +159,8 @@ export class Serving implements ReplyEdge {
   /** Bytes have arrived in the connection's own large buffer. */
   receivedLarge(connection: Connection): void {
     const large = connection.large!;
+    // It may be too much, and run no more: see server/client-memory.ts.
+    this.hooks.touched(connection);
     if (this.isRunnable(connection) && !this.ready.has(connection)) {
       this.hooks.beforeCommands();
       this.enter(connection);
@@ -174,6 +179,7 @@ export class Serving implements ReplyEdge {
       connection.large = null;
       connection.keep(large.u8, large.parser.commandAt, large.end);
     }
+    if (!connection.isClosed) this.hooks.touched(connection);
   }
 
   private keepRest(
@@ -263,7 +269,7 @@ export class Serving implements ReplyEdge {
   }
 
   /** Runs commands until input, room or permission ends; `parser.commandAt` is what comes next. */
-  private serve(connection: Connection, parser: Parser): void {
+  protected serve(connection: Connection, parser: Parser): void {
     const { session } = connection;
     if (!parser.isStranger && connection.large === null && !session.isTold) {
       this.serveBatches(connection, parser);
@@ -352,14 +358,14 @@ export class Serving implements ReplyEdge {
     return next;
   }
 
-  private failProtocol(connection: Connection, parser: Parser): void {
+  protected failProtocol(connection: Connection, parser: Parser): void {
     this.reply.error(parser.error);
     this.runner.server.stats.errorReplied('ERR');
     connection.session.closing = Closing.AfterReply;
   }
 
   /** Runs one command. False when no further one may run now. */
-  private execute(
+  protected execute(
     connection: Connection,
     command: Command | null,
     args: Slices,
@@ -547,6 +553,8 @@ export class Serving implements ReplyEdge {
     const { replyFrom, replyTo, session } = connection;
     connection.replyFrom = 0;
     connection.replyTo = 0;
+    if (replyTo - replyFrom > UNCOUNTED_BYTES)
+      this.checkOutputLimit(connection, replyTo - replyFrom);
     if (session.closing === Closing.Now) {
       this.close(connection);
       return;
@@ -582,6 +590,7 @@ export class Serving implements ReplyEdge {
       this.close(connection);
       return;
     }
+    this.hooks.touched(connection);
     if (connection.output.length === 0) {
       connection.softLimitSinceMs = 0;
       this.outputGone(connection);
@@ -619,9 +628,9 @@ export class Serving implements ReplyEdge {
     return session.subscriptions === null ? this.outputLimit : this.subscriberLimit;
   }
 
-  checkOutputLimit(connection: Connection): void {
+  checkOutputLimit(connection: Connection, unsentBytes = 0): void {
     const { hardBytes, softBytes, softSeconds } = this.limitOf(connection);
-    const bytes = connection.outputBytes;
+    const bytes = connection.outputBytes + unsentBytes;
     let isOver = hardBytes > 0 && bytes >= hardBytes;
     if (softBytes > 0 && bytes >= softBytes) {
       const now = this.runner.keyspace.nowMs;
@@ -784,7 +793,7 @@ function isMuted(session: Session): boolean {
 }
 
 /** Someone who has not said the password yet, and needs to. */
-function isStranger(session: Session): boolean {
+export function isStranger(session: Session): boolean {
   return (session.raised & Gate.Stranger) !== 0;
 }
 

@@ -152,8 +152,10 @@ export class PubSub {
     outgoing.version = registry.version;
     outgoing.channelId = registry.id;
     outgoing.patternCount = 0;
-    if (receivers === 0) targets.fill(0);
-    else targets.set(registry.targets);
+    // One after the other: there are few, and a call would take longer.
+    for (let thread = 0; thread < targets.length; thread++) {
+      targets[thread] = receivers === 0 ? 0 : registry.targets[thread]!;
+    }
     if (kind === Kind.Channel && this.patterns.length > 0) {
       receivers += this.matchPatterns(args.u8, start, length);
     }

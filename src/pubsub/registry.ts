@@ -24,7 +24,7 @@
 //   was published, nor the subscribers of another channel whose record has got the same number.
 
 import { assert } from '../base/assert.js';
-import { copyBytes, equalBytes } from '../base/bytes.js';
+import { copyBytes, equalBytes, withView } from '../base/bytes.js';
 import { hashBytes } from '../base/hash.js';
 import { allocate, type BlockRef, formatSlab, release, reserve } from '../slab/alloc.js';
 import { type Holder, holderOf, LOCK_WORDS, releaseLock, takeLock } from '../slab/lock.js';
@@ -73,6 +73,8 @@ const RECORD_BYTES = 256 * 1024 * 1024;
 const STEPS_MAX = 256;
 /** After so many changes in the middle of its look a reader takes the lock. */
 const LOOKS_MAX = 32;
+/** Longer names are looked up each time. */
+const LOOKED_BYTES = 64;
 const TWO_32 = 2 ** 32;
 const KIND_SALT = 0x9e3779b9;
 
@@ -114,6 +116,11 @@ export class Registry {
   private readonly slab: Slab;
   private readonly thread: number;
   private readonly self: Holder;
+  /** The name that was looked up last, and Line.Version then: whoever publishes does so again. */
+  private readonly looked = withView(new Uint8Array(new ArrayBuffer(LOOKED_BYTES)));
+  private lookedBytes = -1;
+  private lookedKind: Kind = Kind.Channel;
+  private lookedVersion = 0;
 
   constructor(shape: RegistryShape, thread: number) {
     this.threadCount = shape.threadCount;
@@ -128,7 +135,15 @@ export class Registry {
 
   /** Looks the name u8[start, start + length) up: see id, total, targets and the versions. */
   look(kind: Kind, u8: Uint8Array, start: number, length: number): void {
-    const { words } = this;
+    const { words, looked } = this;
+    // Nobody has changed anything since: what was found is still so.
+    const isSame =
+      length === this.lookedBytes &&
+      kind === this.lookedKind &&
+      equalBytes(u8, start, looked, 0, length) &&
+      Atomics.load(words, LINE_AT + Line.Version) === this.lookedVersion;
+    if (isSame) return;
+    this.lookedBytes = -1;
     const hash = hashOf(kind, u8, start, length);
     for (let looks = 0; looks < LOOKS_MAX; looks++) {
       // Before everything that is read below, and after what the last writer has stored.
@@ -136,7 +151,14 @@ export class Registry {
       if ((before & 1) !== 0) continue;
       const isWhole = this.read(kind, hash, u8, start, length);
       // After everything that was read above: the same number means that nobody wrote meanwhile.
-      if (isWhole && Atomics.load(words, LINE_AT + Line.Version) === before) return;
+      if (isWhole && Atomics.load(words, LINE_AT + Line.Version) === before) {
+        if (length > LOOKED_BYTES) return;
+        copyBytes(u8, start, looked, 0, length);
+        this.lookedBytes = length;
+        this.lookedKind = kind;
+        this.lookedVersion = before;
+        return;
+      }
     }
     this.take();
     // Under the lock chains are whole, however long.

@@ -13,6 +13,11 @@ export abstract class Elements {
   u8: Uint8Array = new Uint8Array(0);
   start = 0;
   length = 0;
+  /** It was an integer, and while `keepsIntegers` has no text, but is in `low` and `high`. */
+  isInteger = false;
+  keepsIntegers = false;
+  low = 0;
+  high = 0;
   /** The string. */
   protected bytes: Uint8Array = new Uint8Array(0);
   protected at = 0;
@@ -62,12 +67,27 @@ export abstract class Elements {
   }
 
   protected setText(start: number, length: number): void {
+    this.isInteger = false;
     this.u8 = this.bytes;
     this.start = start;
     this.length = length;
   }
 
   protected setInteger(low: number, high: number): void {
+    this.isInteger = true;
+    this.low = low;
+    this.high = high;
+    if (this.keepsIntegers) return;
+    this.writeInteger(low, high);
+  }
+
+  /** Gives an integer that was kept as one its text. */
+  spell(): void {
+    if (this.isInteger) this.writeInteger(this.low, this.high);
+  }
+
+  /** Gives the integer its text, where it has none yet. */
+  protected writeInteger(low: number, high: number): void {
     this.slot ^= DIGITS_BYTES;
     this.u8 = this.digits;
     this.start = this.slot;

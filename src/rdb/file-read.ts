@@ -271,7 +271,9 @@ export class RdbFileReader {
     const low = source.low >>> 0;
     const high = source.high >>> 0;
     if (!this.verifies || (low | high) === 0 || (low === lo && high === hi)) return;
-    throw this.broken('its checksum is another than that of its bytes: the file was damaged');
+    throw this.broken(
+      'CRC error: its checksum is another than that of its bytes, the file was damaged',
+    );
   }
 
   /** What is wrong, at the place that was read last. */

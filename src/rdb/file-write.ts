@@ -29,7 +29,7 @@ import {
 import type { Slab } from '../slab/slab.js';
 import { crc64WithZeros } from './crc-shift.js';
 import { writeLength } from './length.js';
-import { Opcode, RDB_VERSION_WIDEST, versionOf } from './rdb-type.js';
+import { Opcode, RDB_VERSION_WIDEST, type RdbType, versionOf } from './rdb-type.js';
 import { ByteSink } from './sink.js';
 import { writeText } from './strings.js';
 import { type Form, isWritable, rdbTypeOf, writeValue } from './write.js';
@@ -70,6 +70,19 @@ const COUNTER_MASK = 0xff;
 export function writeRecord(sink: ByteSink, slab: Slab, entry: EntryRef, form: RecordForm): number {
   if (form.nowMs >= 0 && !isWritable(slab, entry, form)) return 0;
   const type = rdbTypeOf(slab, entry, form);
+  writeRecordHead(sink, slab, entry, type, form);
+  writeValue(sink, slab, entry, form);
+  return versionOf(type);
+}
+
+/** What stands before the value. */
+export function writeRecordHead(
+  sink: ByteSink,
+  slab: Slab,
+  entry: EntryRef,
+  type: RdbType,
+  form: RecordForm,
+): void {
   if (hasExpiry(slab, entry)) {
     sink.byte(Opcode.ExpiryMs);
     sink.little(expiryLowOf(slab, entry), 4);
@@ -78,8 +91,6 @@ export function writeRecord(sink: ByteSink, slab: Slab, entry: EntryRef, form: R
   if (form.recency !== 'none') writeRecency(sink, recencyOf(slab, entry), form);
   sink.byte(type);
   writeText(sink, slab.u8, keyStartOf(slab, entry), keyBytesOf(slab, entry), form.compresses);
-  writeValue(sink, slab, entry, form);
-  return versionOf(type);
 }
 
 function writeRecency(sink: ByteSink, recency: number, form: RecordForm): void {

@@ -4,23 +4,25 @@
 
 import { int64, parseInt64 } from '../base/ascii.js';
 import type { BlockRef } from '../slab/alloc.js';
-import { NONE, type Slab } from '../slab/slab.js';
-import {
-  createPacked,
-  Packed,
-  packedAppend,
-  packedFind,
-  packedReserve,
-} from '../structs/packed.js';
+import type { Slab } from '../slab/slab.js';
 import { NEVER } from '../types/hash/expiries.js';
+import {
+  type FieldRef,
+  fieldBytesOf,
+  fieldStartOf,
+  valueBytesOf,
+  valueStartOf,
+} from '../types/hash/field.js';
 import { Hash, Text } from '../types/hash/hash.js';
+import { timeOfField } from '../types/hash/large.js';
 import { isPairs } from '../types/hash/small.js';
-import { Encoding, Type } from '../types/kind.js';
+import { type Encoding, Type } from '../types/kind.js';
 import { thresholds } from '../types/thresholds.js';
 import type { Building } from './building.js';
 import type { Elements } from './elements.js';
 import { readLength, readWide, wideValue, writeLength, writeWide } from './length.js';
 import { Listpack, writePacked } from './listpack.js';
+import { buildListpack } from './listpack-build.js';
 import { RdbType } from './rdb-type.js';
 import type { ByteSink } from './sink.js';
 import { BAD_DATA, type ByteSource, EMPTY_VALUE } from './source.js';
@@ -98,6 +100,26 @@ export function writeHash(
   }
 }
 
+/**
+ * What hashes that are written in pieces (pieces.ts) take for the first time: the fields that come
+ * later do not know it, and any that is not behind theirs is as good.
+ */
+export const EARLIEST_MS = 1;
+
+/** Writes a field of a large hash. */
+export function writeField(
+  sink: ByteSink,
+  slab: Slab,
+  root: number,
+  field: FieldRef,
+  isWithTime: boolean,
+  compresses: boolean,
+): void {
+  if (isWithTime) writeTime(sink, timeOfField(slab, root, field), EARLIEST_MS);
+  writeText(sink, slab.u8, fieldStartOf(slab, field), fieldBytesOf(slab, field), compresses);
+  writeText(sink, slab.u8, valueStartOf(slab, field), valueBytesOf(slab, field), compresses);
+}
+
 /** 0 for none, else 1 and the distance from the first. */
 function writeTime(sink: ByteSink, timeMs: number, firstMs: number): void {
   const distance = timeMs === NEVER ? 0 : timeMs - firstMs + 1;
@@ -107,7 +129,6 @@ function writeTime(sink: ByteSink, timeMs: number, firstMs: number): void {
 // ── Reading ──────────────────────────────────────────────────────────────────────────────────
 
 const hash = new Hash();
-const found = new Packed();
 const listpack = new Listpack();
 const ziplist = new Ziplist();
 const zipmap = new Zipmap();
@@ -249,15 +270,14 @@ function elementsOf(type: RdbType): Elements {
 /** A listpack, ziplist or zipmap: only of the last Redis looks at lengths. */
 function readElements(type: RdbType, building: Building): void {
   const { u8, start, length } = building.text;
+  const countMax = PAIR * thresholds.hashMaxListpackEntries;
+  // What nearly all hashes of large datasets are.
+  if (type === RdbType.HashListpack && buildListpack(building, Type.Hash, PAIR, countMax)) return;
   const elements = elementsOf(type);
   const count = elements.open(u8, start, length).count();
   if (count === 0) throw EMPTY_VALUE;
   if (count % PAIR !== 0) throw BAD_DATA;
   elements.open(u8, start, length);
-  if (type === RdbType.HashListpack && count / PAIR <= thresholds.hashMaxListpackEntries) {
-    readSmall(building, count);
-    return;
-  }
   create(building, count / PAIR, length, false);
   while (elements.next()) {
     const { u8: nameU8, start: nameStart, length: nameBytes } = elements;
@@ -273,30 +293,6 @@ function readElements(type: RdbType, building: Building): void {
       elements.length,
       isLong && type === RdbType.HashZipmap,
     );
-  }
-}
-
-/** What nearly all hashes of large datasets are: a packed list in a piece. */
-function readSmall(building: Building, count: number): void {
-  const { slab, text: whole } = building;
-  building.reserve(packedReserve(slab, NONE, whole.length, count));
-  let list = createPacked(slab, whole.length);
-  building.hold(Type.Hash, Encoding.Packed, list);
-  while (listpack.next()) {
-    const isThere = packedFind(
-      slab,
-      list,
-      listpack.u8,
-      listpack.start,
-      listpack.length,
-      PAIR,
-      found,
-    );
-    if (isThere) throw BAD_DATA;
-    list = packedAppend(slab, list, listpack.u8, listpack.start, listpack.length);
-    listpack.next();
-    list = packedAppend(slab, list, listpack.u8, listpack.start, listpack.length);
-    building.root = list;
   }
 }
 

@@ -8,20 +8,32 @@
 //   │ database │ keys that end  │ version │ is last │ records, as file-write.ts  │
 //   │          │ in the message │         │         │ describes them             │
 //   └──────────┴────────────────┴─────────┴─────────┴────────────────────────────┘
+//   large values (pieces.ts): that one was met, in one message; an image of a node of it
+//   ┌──────────┬────────────────┬─────────┬──────────┬──────────────────────────┐
+//   │ database │ partition      │ version │ walk word│ what is before the nodes │
+//   ├──────────┼────────────────┼─────────┼──────────┼──────────────────────────┤
+//   │ from the │ partition      │ is last │ walk word│ elements of the node     │
+//   │ back     │                │         │          │                          │
+//   └──────────┴────────────────┴─────────┴──────────┴──────────────────────────┘
 //
 // Waiting under a lock is safe here and nowhere else: the walker takes images out also while it
 // waits for a lock itself (it is all that it does then), and needs nothing that a writer holds.
 // A command that has changed nothing yet waits until half of its ring is free, so that it need not
 // wait again after its first change unless its own images fill that half.
 
+import { int64 } from '../base/ascii.js';
 import { assert } from '../base/assert.js';
 import { sleep } from '../base/clock.js';
 import type { EntryRef } from '../keyspace/entry.js';
-import { RingReader, RingWriter, ringBytes } from '../mesh/ring.js';
+import { walkWordOf } from '../keyspace/values.js';
+import { RingReader, RingWriter } from '../mesh/ring.js';
 import type { Saving } from '../mesh/saving.js';
 import type { Slab } from '../slab/slab.js';
 import { eachInBucket } from '../structs/table.js';
 import { type RdbFileWriter, type Recency, type RecordForm, writeRecord } from './file-write.js';
+import type { ImageRings } from './image-rings.js';
+import type { PieceStore } from './piece-store.js';
+import { beginPieces, isInPieces, writePiece } from './pieces.js';
 import { ByteSink } from './sink.js';
 
 const enum Message {
@@ -33,12 +45,28 @@ const enum Message {
 }
 
 const HEAD_BYTES = Message.Words * 4;
-/** What a disk that syncs for a tenth of a second leaves unwritten of images of 40 MB a second. */
-const RING_BYTES = 4 * 1024 * 1024;
 const PIECE_BYTES = 64 * 1024;
 /** Long against a message, short against a write to the disk. */
 const PAUSE_MS = 0.1;
-const KIND = 1;
+
+/** The other messages, and what they call the words of theirs. */
+const enum Kind {
+  Records = 1,
+  Large = 2,
+  Node = 3,
+}
+const enum Large {
+  Database = 0,
+  Partition = 1,
+  Version = 2,
+  WalkAt = 3,
+}
+const enum Node {
+  IsFromBack = 0,
+  Partition = 1,
+  IsLast = 2,
+  WalkAt = 3,
+}
 
 // ── How images are made: the form, as the bits that Saving.beginWalk publishes ───────────────
 
@@ -69,18 +97,6 @@ function unpackForm(bits: number, recencyNow: number): RecordForm {
   };
 }
 
-/** The rings of `threadCount` threads. */
-export function createImageRings(threadCount: number, ringCapacity = RING_BYTES): ImageRings {
-  const bytes = ringBytes(ringCapacity);
-  const rings = Array.from({ length: threadCount }, () => new SharedArrayBuffer(bytes));
-  return { rings, ringCapacity };
-}
-
-export interface ImageRings {
-  readonly rings: readonly SharedArrayBuffer[];
-  readonly ringCapacity: number;
-}
-
 // ── Writers ──────────────────────────────────────────────────────────────────────────────────
 
 /** The images that one thread makes. */
@@ -95,6 +111,11 @@ export class ImageWriter {
   /** Of the records since the last message. */
   private keys = 0;
   private version = 0;
+  private readonly headSink = new ByteSink();
+  private readonly nodeSink: ByteSink;
+  private nodePartition = 0;
+  private nodeWalkAt = 0;
+  private nodeIsFromBack = false;
   private readonly writeBound = (slab: Slab, ref: number) => this.write(slab, ref as EntryRef);
 
   constructor(shape: ImageRings, saving: Saving, thread: number) {
@@ -103,6 +124,7 @@ export class ImageWriter {
     this.capacity = shape.ringCapacity;
     this.ring = new RingWriter(shape.rings[thread]!, 0, shape.ringCapacity);
     this.sink = new ByteSink((u8, length) => this.push(u8, length, false), PIECE_BYTES);
+    this.nodeSink = new ByteSink((u8, length) => this.pushNode(u8, length, false), PIECE_BYTES);
   }
 
   /**
@@ -132,7 +154,56 @@ export class ImageWriter {
     this.sink.reset();
   }
 
+  /** Makes an image of a node of a large value, as structs/walked.ts asks for. */
+  saveNode(slab: Slab, walkAt: number, node: number, isFromBack: boolean): void {
+    const { saving, nodeSink } = this;
+    if (saving.isDiscarding) return;
+    this.nodePartition = slab.index;
+    this.nodeWalkAt = walkAt;
+    this.nodeIsFromBack = isFromBack;
+    // The running command may have its number there.
+    const { lo, hi } = int64;
+    writePiece(nodeSink, slab, walkAt, node, unpackForm(saving.form, 0).compresses);
+    int64.lo = lo;
+    int64.hi = hi;
+    if (nodeSink.written === 0) return;
+    this.pushNode(nodeSink.u8, nodeSink.at, true);
+    nodeSink.reset();
+  }
+
+  private pushNode(u8: Uint8Array, length: number, isLast: boolean): void {
+    for (let start = 0; ; start += PIECE_BYTES) {
+      const rest = length - start;
+      const piece = Math.min(rest, PIECE_BYTES);
+      const word = this.room(Kind.Node, piece);
+      const { i32 } = this.ring;
+      i32[word + Node.IsFromBack] = this.nodeIsFromBack ? 1 : 0;
+      i32[word + Node.Partition] = this.nodePartition;
+      i32[word + Node.IsLast] = isLast && piece === rest ? 1 : 0;
+      i32[word + Node.WalkAt] = this.nodeWalkAt;
+      this.send(word, u8, start, piece);
+      if (piece === rest) return;
+    }
+  }
+
+  private writeLarge(slab: Slab, entry: EntryRef): void {
+    const { headSink } = this;
+    headSink.reset();
+    const version = beginPieces(headSink, slab, entry, this.form);
+    const word = this.room(Kind.Large, headSink.at);
+    const { i32 } = this.ring;
+    i32[word + Large.Database] = this.database;
+    i32[word + Large.Partition] = slab.index;
+    i32[word + Large.Version] = version;
+    i32[word + Large.WalkAt] = walkWordOf(slab, entry);
+    this.send(word, headSink.u8, 0, headSink.at);
+  }
+
   private write(slab: Slab, entry: EntryRef): void {
+    if (isInPieces(slab, entry)) {
+      this.writeLarge(slab, entry);
+      return;
+    }
     const version = writeRecord(this.sink, slab, entry, this.form);
     if (version === 0) return;
     this.keys++;
@@ -150,22 +221,33 @@ export class ImageWriter {
   }
 
   private pushPiece(u8: Uint8Array, start: number, length: number, isLast: boolean): void {
+    const word = this.room(Kind.Records, length);
+    const { i32 } = this.ring;
+    i32[word + Message.Database] = this.database;
+    i32[word + Message.Keys] = this.keys;
+    i32[word + Message.Version] = this.version;
+    i32[word + Message.IsLast] = isLast ? 1 : 0;
+    this.send(word, u8, start, length);
+    this.keys = 0;
+  }
+
+  /** Word index of a message with room for so many bytes behind its words. */
+  private room(kind: Kind, length: number): number {
     const { ring } = this;
-    let at = ring.reserve(KIND, HEAD_BYTES + length);
+    let at = ring.reserve(kind, HEAD_BYTES + length);
     if (at < 0) {
       this.waitFor(() => {
-        at = ring.reserve(KIND, HEAD_BYTES + length);
+        at = ring.reserve(kind, HEAD_BYTES + length);
         return at >= 0;
       });
     }
-    const word = at >> 2;
-    ring.i32[word + Message.Database] = this.database;
-    ring.i32[word + Message.Keys] = this.keys;
-    ring.i32[word + Message.Version] = this.version;
-    ring.i32[word + Message.IsLast] = isLast ? 1 : 0;
-    ring.u8.set(u8.subarray(start, start + length), at + HEAD_BYTES);
+    return at >> 2;
+  }
+
+  private send(word: number, u8: Uint8Array, start: number, length: number): void {
+    const { ring } = this;
+    ring.u8.set(u8.subarray(start, start + length), (word << 2) + HEAD_BYTES);
     ring.commit();
-    this.keys = 0;
   }
 
   private waitFor(isReached: () => boolean): void {
@@ -187,12 +269,15 @@ export interface ImageTarget {
   select(database: number): void;
   /** `keys` keys end in u8[start, start + length), which is borrowed. */
   take(u8: Uint8Array, start: number, length: number, keys: number, version: number): void;
+  /** Where large values go. */
+  readonly pieces: PieceStore;
 }
 
 /** A target that writes to a file. */
 export function imagesInto(
   file: RdbFileWriter,
   sizeOf: (database: number) => readonly [keys: number, volatileKeys: number],
+  pieces: PieceStore,
 ): ImageTarget {
   return {
     select(database) {
@@ -200,6 +285,7 @@ export function imagesInto(
       file.select(database, keys, volatileKeys);
     },
     take: (u8, start, length, keys, version) => file.records(u8, start, length, keys, version),
+    pieces,
   };
 }
 
@@ -213,8 +299,8 @@ export class ImageReader {
   private i32: Int32Array;
   /** The last message was not the last of its image. */
   private isOpen = false;
-  private readonly takeBound = (_kind: number, u8: Uint8Array, start: number, length: number) =>
-    this.takeMessage(u8, start, length);
+  private readonly takeBound = (kind: number, u8: Uint8Array, start: number, length: number) =>
+    this.takeMessage(kind, u8, start, length);
 
   constructor({ rings, ringCapacity }: ImageRings) {
     this.readers = rings.map((ring) => new RingReader(ring, 0, ringCapacity));
@@ -238,15 +324,33 @@ export class ImageReader {
     return hasSome;
   }
 
-  private takeMessage(u8: Uint8Array, start: number, length: number): void {
+  private takeMessage(kind: number, u8: Uint8Array, start: number, length: number): void {
     const { i32, target } = this;
     assert(target !== null, 'images are taken out for somebody');
     const word = start >> 2;
     const bytes = length - HEAD_BYTES;
     this.bytes += bytes;
+    const at = start + HEAD_BYTES;
+    if (kind === Kind.Large) {
+      const partition = i32[word + Large.Partition]!;
+      const walkAt = i32[word + Large.WalkAt]!;
+      const database = i32[word + Large.Database]!;
+      const version = i32[word + Large.Version]!;
+      target.pieces.begin(partition, walkAt, database, version, u8, at, bytes);
+      return;
+    }
+    if (kind === Kind.Node) {
+      const isLast = i32[word + Node.IsLast] === 1;
+      const isFromBack = i32[word + Node.IsFromBack] === 1;
+      const partition = i32[word + Node.Partition]!;
+      this.isOpen = !isLast;
+      const walkAt = i32[word + Node.WalkAt]!;
+      target.pieces.node(partition, walkAt, u8, at, bytes, isFromBack, isLast);
+      return;
+    }
     this.isOpen = i32[word + Message.IsLast] === 0;
     target.select(i32[word + Message.Database]!);
     const keys = i32[word + Message.Keys]!;
-    target.take(u8, start + HEAD_BYTES, bytes, keys, i32[word + Message.Version]!);
+    target.take(u8, at, bytes, keys, i32[word + Message.Version]!);
   }
 }

@@ -2,7 +2,7 @@
 // that Redis ever wrote: elements, one ziplist, nodes of ziplists, nodes of listpacks.
 
 import type { BlockRef } from '../slab/alloc.js';
-import type { Slab } from '../slab/slab.js';
+import { NONE, type Slab } from '../slab/slab.js';
 import {
   adoptNode,
   type ChainRef,
@@ -13,7 +13,13 @@ import {
   nodeBytesMax,
   nodeElementsMax,
 } from '../structs/chain.js';
-import { createPacked, Packed, packedCount, releasePacked } from '../structs/packed.js';
+import {
+  createPacked,
+  Packed,
+  packedCount,
+  packedReserve,
+  releasePacked,
+} from '../structs/packed.js';
 import { Encoding, Type } from '../types/kind.js';
 import { List } from '../types/list.js';
 import { thresholds } from '../types/thresholds.js';
@@ -27,6 +33,7 @@ import {
   textElementBytes,
   writePacked,
 } from './listpack.js';
+import { builder, buildNode, builtRoom } from './listpack-build.js';
 import { Container, RdbType } from './rdb-type.js';
 import type { ByteSink } from './sink.js';
 import { BAD_DATA, type ByteSource, EMPTY_VALUE } from './source.js';
@@ -141,6 +148,7 @@ function readNodes(source: ByteSource, hasContainers: boolean, building: Buildin
       continue;
     }
     if (container !== Container.Packed) throw BAD_DATA;
+    if (hasContainers && takeNode(building)) continue;
     const count = elements.open(text.u8, text.start, text.length).count();
     if (count === 0) continue;
     elements.open(text.u8, text.start, text.length);
@@ -148,6 +156,31 @@ function readNodes(source: ByteSource, hasContainers: boolean, building: Buildin
     if (list.length > 0 || !isSmall(bytes, count)) becomeChain(building);
     pushAll(building, elements.open(text.u8, text.start, text.length));
   }
+}
+
+/** Takes a node as it is, if this list may have such a node. */
+function takeNode(building: Building): boolean {
+  const { slab, text } = building;
+  const room = packedReserve(slab, NONE, builtRoom(text.length), 0);
+  building.reserve(room + list.reserveBytes(text.length, 1));
+  const node = buildNode(building);
+  const { count } = builder;
+  const bytes = builder.listpackBytes + LISTPACK_HEAD_BYTES + LISTPACK_END_BYTES;
+  if (list.length === 0 && list.encoding === Encoding.Packed && isSmall(bytes, count)) {
+    releasePacked(slab, list.root as BlockRef);
+    list.open(slab, Encoding.Packed, node, bytes);
+    hold(building);
+    return true;
+  }
+  const limit = thresholds.listMaxListpackSize;
+  const isWhole = bytes <= nodeBytesMax(limit) && count <= nodeElementsMax(limit);
+  if (count === 0 || !isWhole) {
+    releasePacked(slab, node);
+    return count === 0;
+  }
+  becomeChain(building);
+  adoptNode(slab, list.root as ChainRef, node, bytes);
+  return true;
 }
 
 /** May so many elements in a listpack of so many bytes be a list without a chain? */

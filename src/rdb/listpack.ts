@@ -28,7 +28,9 @@ import { writeText } from './strings.js';
 
 export const LISTPACK_HEAD_BYTES = 6;
 export const LISTPACK_END_BYTES = 1;
-const COUNT_UNKNOWN = 0xffff;
+export const COUNT_UNKNOWN = 0xffff;
+/** Elements up to here have one byte behind them. */
+const SHORT_BACK_MAX = 127;
 const END = 0xff;
 
 const THIRTEEN_BITS = 0xc0;
@@ -43,7 +45,8 @@ const INT64 = 0xf4;
 // ── Reading ──────────────────────────────────────────────────────────────────────────────────
 
 export class Listpack extends Elements {
-  private claimed = 0;
+  /** Elements by its head, which may not know; believed only at the end. */
+  claimed = 0;
   private walked = 0;
 
   open(bytes: Uint8Array, start: number, length: number): this {
@@ -64,7 +67,10 @@ export class Listpack extends Elements {
     }
     this.walked++;
     this.read(code);
-    this.passBack(this.at - start);
+    const bytes = this.at - start;
+    // Nearly all elements have one byte behind them.
+    if (bytes > SHORT_BACK_MAX) this.passBack(bytes);
+    else if (this.bytes[this.take(1)] !== bytes) throw BAD_DATA;
     return true;
   }
 

@@ -110,8 +110,7 @@ export class RdbLoad {
     const { keyspace, clock } = this.options;
     const startMs = clock.monotonicMs();
     const wallMs = Math.floor(clock.wallAt(startMs));
-    keyspace.nowMs = wallMs;
-    keyspace.recency = Math.floor(wallMs / 1000) & RECENCY_MASK;
+    keyspace.setClock(wallMs);
     // Keys that come from a file are not new to anybody.
     this.wasAnnouncing = keyspace.announcesNew;
     keyspace.announcesNew = false;

@@ -27,6 +27,7 @@ import type { Building } from './building.js';
 import { Intset, intsetBytes, writeIntset } from './intset.js';
 import { readLength, writeLength } from './length.js';
 import { Listpack } from './listpack.js';
+import { buildListpack } from './listpack-build.js';
 import { RdbType } from './rdb-type.js';
 import { ByteSink } from './sink.js';
 import { BAD_DATA, type ByteSource, EMPTY_VALUE } from './source.js';
@@ -158,6 +159,7 @@ function readIntegers(building: Building): void {
 /** Few members are a packed list however long they are, as in Redis. */
 function readListpack(building: Building): void {
   const { slab, text } = building;
+  if (buildListpack(building, Type.Set, 1, thresholds.setMaxListpackEntries)) return;
   const count = listpack.open(text.u8, text.start, text.length).count();
   if (count === 0) throw EMPTY_VALUE;
   listpack.open(text.u8, text.start, text.length);

@@ -4,6 +4,7 @@
 import { parseDouble } from '../base/float-text.js';
 import type { BlockRef } from '../slab/alloc.js';
 import { NONE, type Slab } from '../slab/slab.js';
+import { type MemberRef, nameBytes, nameStart, scoreOf } from '../structs/member.js';
 import { createPacked, packedReserve } from '../structs/packed.js';
 import { Encoding, Type } from '../types/kind.js';
 import { SortedSet, SortedSetWalk } from '../types/sorted-set/index.js';
@@ -13,6 +14,7 @@ import type { Building } from './building.js';
 import type { Elements } from './elements.js';
 import { readLength, writeLength } from './length.js';
 import { Listpack, writePacked } from './listpack.js';
+import { buildScored } from './listpack-build.js';
 import { RdbType } from './rdb-type.js';
 import type { ByteSink } from './sink.js';
 import { BAD_DATA, type ByteSource, EMPTY_VALUE } from './source.js';
@@ -55,6 +57,17 @@ export function writeSortedSet(
     walk.readScore();
     writeScore(sink, walk.score);
   } while (walk.previous());
+}
+
+/** Writes a member of a large set. */
+export function writeMember(
+  sink: ByteSink,
+  slab: Slab,
+  member: MemberRef,
+  compresses: boolean,
+): void {
+  writeText(sink, slab.u8, nameStart(member), nameBytes(slab, member), compresses);
+  writeScore(sink, scoreOf(slab, member));
 }
 
 function writeScore(sink: ByteSink, score: number): void {
@@ -136,6 +149,8 @@ function readTextScore(source: ByteSource): number {
 /** A listpack or ziplist. Few members are a packed list however long they are, as in Redis. */
 function readPairs(elements: Elements, building: Building): void {
   const { slab, text } = building;
+  const countMax = PAIR * thresholds.zsetMaxListpackEntries;
+  if (elements === listpack && buildScored(building, Type.SortedSet, countMax)) return;
   const count = elements.open(text.u8, text.start, text.length).count();
   if (count === 0) throw EMPTY_VALUE;
   if (count % PAIR !== 0) throw BAD_DATA;

@@ -23,8 +23,11 @@ const COMPRESSED = 0xc3;
 const INT32_TEXT_BYTES = 11;
 /** Shorter texts are not worth compressing; Redis draws the line here. */
 const COMPRESSED_BYTES_MIN = 21;
-/** Longer ones are not, because both forms of them would have to be in memory. */
-const COMPRESSED_BYTES_MAX = 64 * 1024 * 1024;
+/**
+ * Longer ones are not: that takes some milliseconds for each megabyte, and a partition's lock is
+ * held while a snapshot does it.
+ */
+const COMPRESSED_BYTES_MAX = 1024 * 1024;
 /** What compressing must save at the least. */
 const SAVED_BYTES = 4;
 const SCRATCH_KEPT = 1024 * 1024;

@@ -2,11 +2,13 @@
 // worker with the fewest.
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { UserStore } from '../acl/user-store.js';
 import { SystemClock, sleep } from '../base/clock.js';
 import {
   close,
   Epoll,
   EpollEvents,
+  Errno,
   epollAdd,
   epollCreate,
   epollWait,
@@ -24,6 +26,7 @@ import {
   TOO_MANY_TEXT,
   turnAway,
 } from '../net/listen.js';
+import { ListeningSockets } from '../net/listening.js';
 import { locksHeld } from '../slab/lock.js';
 import { Counter, ServerStats } from '../stats/server.js';
 import { LogFile } from './log-file.js';
@@ -45,24 +48,33 @@ export interface AcceptorStart {
 
 class Acceptor {
   private readonly shape: ProcessShape;
-  private readonly listeners: readonly Listener[];
+  /** By the number that epoll knows them by; null where one is gone. */
+  private readonly listeners: (Listener | null)[] = [];
+  private readonly listening: ListeningSockets;
+  private listeningVersion = -1;
   private readonly control: ControlBlock;
   private readonly post: Post;
   private readonly config: Config;
   private readonly log = new LogFile();
   private readonly clock: SystemClock;
   private readonly stats: ServerStats;
+  private readonly users: UserStore;
   private configVersion: number;
   private nextComplaintMs = 0;
-  private lastTarget = -1;
+  private lastTarget: number;
+  private lastTlsTarget: number;
 
   constructor({ shape, listeners }: AcceptorStart) {
     this.shape = shape;
-    this.listeners = listeners;
+    this.listeners.push(...listeners.filter(({ isUnix }) => isUnix));
+    this.listening = new ListeningSockets(shape.listening);
+    this.lastTarget = shape.facts.threadCount - 1;
+    this.lastTlsTarget = shape.facts.threadCount;
     this.control = new ControlBlock(shape.control);
     this.post = new Post(shape.mesh, shape.acceptorThread, locksHeld);
     this.clock = new SystemClock(new Float64Array(shape.clock));
     this.stats = new ServerStats(shape.serverStats, statThreads(shape), shape.acceptorThread);
+    this.users = new UserStore(shape.users);
     this.configVersion = this.control.configVersion;
     this.config = Config.deserialise(this.control.changeConfig(() => this.control.readConfig()));
     this.log.configure(this.config.text('logfile'), this.config.text('loglevel'));
@@ -75,8 +87,9 @@ class Acceptor {
     if (epoll < 0) throw new Error(`No epoll descriptor: ${errnoText(epoll)}`);
     epollAdd(epoll, bell.eventfd, Epoll.In, bell.eventfd, BELL);
     for (const [index, listener] of this.listeners.entries()) {
-      epollAdd(epoll, listener.fd, Epoll.In, listener.fd, index);
+      epollAdd(epoll, listener!.fd, Epoll.In, listener!.fd, index);
     }
+    this.adoptListeners(epoll);
     this.control.isServing();
     while (!this.control.isStopping) {
       bell.announce();
@@ -84,18 +97,37 @@ class Acceptor {
       const isBusy = hasWork || this.control.isStopping;
       const count = epollWait(epoll, events, isBusy ? 1 : SLEEP_MS);
       bell.silence();
+      this.adoptListeners(epoll);
       this.adoptConfig();
       for (let index = 0; index < count; index++) {
         const which = events.highOf(index);
         if (which === BELL) bell.takeSignal();
-        else this.acceptAll(this.listeners[which]!);
+        else if (this.listeners[which]) this.acceptAll(this.listeners[which]);
       }
       this.post.flush();
       // Node's loop gets its turn: log lines and the port's messages live there.
       await new Promise((resolve) => setImmediate(resolve));
     }
-    for (const listener of this.listeners) close(listener.fd);
+    for (const listener of this.listeners) if (listener !== null) close(listener.fd);
     close(epoll);
+  }
+
+  /** CONFIG SET port or bind: closing a descriptor takes it out of the epoll set as well. */
+  private adoptListeners(epoll: number): void {
+    const { version } = this.listening;
+    if (version === this.listeningVersion) return;
+    this.listeningVersion = version;
+    const current = this.listening.adopt();
+    for (const [index, known] of this.listeners.entries()) {
+      if (known === null || known.isUnix) continue;
+      const at = current.findIndex(({ fd, name }) => fd === known.fd && name === known.name);
+      if (at === -1) this.listeners[index] = null;
+      else current.splice(at, 1);
+    }
+    for (const listener of current) {
+      epollAdd(epoll, listener.fd, Epoll.In, listener.fd, this.listeners.length);
+      this.listeners.push(listener);
+    }
   }
 
   private adoptConfig(): void {
@@ -111,25 +143,25 @@ class Acceptor {
   private acceptAll(listener: Listener): void {
     const keepAlive = this.config.number('tcp-keepalive');
     const clientsMax = this.config.number('maxclients');
-    const isProtected =
-      this.config.flag('protected-mode') && this.config.bytes('requirepass').length === 0;
-    const { threadCount } = this.shape.facts;
+    const isProtected = this.config.flag('protected-mode') && !this.users.defaultHasPassword;
+    const { executorCount } = this.shape;
     for (let accepted = 0; accepted < ACCEPTS_PER_TURN; accepted++) {
       const fd = acceptOne(listener, keepAlive);
-      if (fd === -1) return;
+      // A socket that a CONFIG SET has silenced, before word of it came.
+      if (fd === -1 || fd === -Errno.Invalid) return;
       if (fd < 0) {
         this.complain(`Accepting client connection: ${errnoText(fd)}`);
         sleep(PAUSE_MS);
         return;
       }
-      if (this.control.connectionCount(threadCount) >= clientsMax) {
+      if (this.control.connectionCount(executorCount) >= clientsMax) {
         this.stats.add(Counter.ConnectionsRejected, 1);
-        turnAway(fd, TOO_MANY_TEXT);
-      } else if (isProtected && !listener.isUnix && !isLocalPeer(peerName(fd))) {
+        turnAway(fd, listener.isTls ? '' : TOO_MANY_TEXT);
+      } else if (isProtected && !listener.isTls && !listener.isUnix && !isLocalPeer(peerName(fd))) {
         this.stats.add(Counter.ConnectionsRejected, 1);
         turnAway(fd, DENIED_TEXT);
       } else {
-        this.handOver(fd, listener.isUnix);
+        this.handOver(fd, listener);
       }
     }
   }
@@ -141,19 +173,24 @@ class Acceptor {
     this.log.write('warning', line);
   }
 
-  private handOver(fd: number, isUnix: boolean): void {
-    const { threadCount } = this.shape.facts;
-    let target = 0;
+  private handOver(fd: number, { isUnix, isTls }: Listener): void {
+    const { threadCount, edges } = this.shape.facts;
+    // The first edges are those of TLS.
+    const first = isTls ? threadCount : 0;
+    const count = isTls ? edges.lastIndexOf('tls') + 1 : threadCount;
+    const last = isTls ? this.lastTlsTarget : this.lastTarget;
+    let target = first;
     let fewest = Number.POSITIVE_INFINITY;
     // Starts behind the last one, so that connections which come and go take turns as well.
-    for (let offset = 1; offset <= threadCount; offset++) {
-      const thread = (this.lastTarget + offset) % threadCount;
-      const count = this.control.connectionsOf(thread);
-      if (count >= fewest) continue;
-      fewest = count;
+    for (let offset = 1; offset <= count; offset++) {
+      const thread = first + ((last - first + offset) % count);
+      const held = this.control.connectionsOf(thread);
+      if (held >= fewest) continue;
+      fewest = held;
       target = thread;
     }
-    this.lastTarget = target;
+    if (isTls) this.lastTlsTarget = target;
+    else this.lastTarget = target;
     this.control.addConnections(target, 1);
     this.post.sendInts(target, MessageKind.Connection, fd, isUnix ? 1 : 0, 0, 0);
   }

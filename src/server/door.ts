@@ -1,7 +1,9 @@
 // The server as commands see it (dispatch/server-door.ts), for one executing thread.
 
 import { sleep } from '../base/clock.js';
+import { addressOf, madviseDontNeed } from '../base/libc.js';
 import type { Asker, Change, Config } from '../config/config.js';
+import type { Access } from '../dispatch/access.js';
 import { Gate } from '../dispatch/gates.js';
 import type { Migration } from '../dispatch/migration.js';
 import {
@@ -26,10 +28,12 @@ import type { Monitors } from '../pubsub/monitors.js';
 import type { Tracking } from '../pubsub/tracking.js';
 import type { Form } from '../rdb/write.js';
 import { Refusal } from '../resp/errors.js';
+import { purge } from '../slab/alloc.js';
 import { holderOf, labelHold, locksHeld, releaseLock, takeLock } from '../slab/lock.js';
-import { Header } from '../slab/slab.js';
+import { Header, type Slab } from '../slab/slab.js';
 import { type ClientDirectory, Wish } from '../stats/clients.js';
 import type { CommandStats } from '../stats/commands.js';
+import type { Hotkeys } from '../stats/hotkeys.js';
 import type { LatencyMonitor } from '../stats/latency.js';
 import type { ServerStats } from '../stats/server.js';
 import type { Slowlog } from '../stats/slowlog.js';
@@ -37,14 +41,21 @@ import { packEnding } from './ending.js';
 import { type Executor, SLEEPING } from './executor.js';
 import type { LogLevel } from './log-file.js';
 import { reloadDataset } from './reload.js';
+import { threadTime } from './thread-time.js';
 
 const TWO_32 = 2 ** 32;
+/** A megabyte at once: MEMORY PURGE holds a partition's lock for that. */
+const PURGED_PAGES = 256;
 const BUSY_SCRIPT = new Refusal(
   'BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.',
 );
 const BUSY_FUNCTION = new Refusal(
   'BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.',
 );
+const NO_TIME = { userUs: 0, systemUs: 0 };
+/** How long a change of users waits for busy threads before it is answered all the same. */
+const SEEN_TRIES = 100;
+const SEEN_LOOK_MS = 0.5;
 const NOT_ENDED = 'ERR Errors trying to SHUTDOWN. Check logs.';
 
 export class Door implements ServerDoor {
@@ -58,6 +69,8 @@ export class Door implements ServerDoor {
   readonly pubsub: PubSub;
   readonly tracking: Tracking;
   readonly monitors: Monitors;
+  readonly access: Access;
+  readonly hotkeys: Hotkeys;
   readonly facts: ServerFacts;
   readonly saving: Saving;
   readonly logs: SharedLogs;
@@ -82,6 +95,8 @@ export class Door implements ServerDoor {
     this.pubsub = executor.pubsub;
     this.tracking = executor.tracking;
     this.monitors = executor.monitors;
+    this.access = executor.access;
+    this.hotkeys = executor.hotkeys;
     this.facts = executor.shape.facts;
     this.saving = executor.saving;
     this.logs = executor.sink.logs;
@@ -91,13 +106,55 @@ export class Door implements ServerDoor {
 
   changeConfig(pairs: readonly string[], asker: Asker): Change {
     const { executor } = this;
+    const before = this.config.bytes('requirepass');
     const change = executor.changeConfig(pairs, asker);
     for (const warning of change.warnings) executor.log.write('warning', warning);
     if (change.error !== null) return change;
+    // It is another name of the default user's password, and comes after what ACL says of that.
+    const password = this.config.bytes('requirepass');
+    if (!password.equals(before)) {
+      this.access.accounts.setDefaultPassword(password.toString('latin1'));
+      this.access.catchUp();
+    }
     executor.lookLater();
     // Workers look before each command, so only those who sleep on a setting are told.
     for (let thread = 0; thread < executor.post.threadCount; thread++) executor.post.wake(thread);
     return change;
+  }
+
+  usersChanged(user: string): void {
+    // They look before each command; but whoever sleeps may have connections to close.
+    const { post, shape } = this.executor;
+    for (let thread = 0; thread < shape.executorCount; thread++) post.wake(thread);
+    if (locksHeld() === 0) this.awaitSubscribersOf(user);
+  }
+
+  /** Which channels others have subscribed to only their threads know: they have to look first. */
+  private awaitSubscribersOf(user: string): void {
+    const { accounts } = this.access;
+    const { store, version } = accounts;
+    const threads = new Set<number>();
+    for (const view of this.clients.views()) {
+      const { subscriptions, patternSubscriptions, shardSubscriptions } = view;
+      if (view.user !== user || subscriptions + patternSubscriptions + shardSubscriptions === 0) {
+        continue;
+      }
+      threads.add(this.clients.threadOf(view.slot));
+    }
+    threads.delete(this.threadIndex);
+    for (let tries = 0; tries < SEEN_TRIES; tries++) {
+      for (const thread of threads) if (store.hasSeen(thread, version)) threads.delete(thread);
+      if (threads.size === 0) return;
+      sleep(SEEN_LOOK_MS);
+      // One of them may wait for this thread in the same way.
+      this.access.catchUp();
+    }
+  }
+
+  closeClientsOf(user: string, acting: Session): void {
+    for (const view of this.clients.views()) {
+      if (view.user === user && view.id !== acting.id) this.closeClient(view.slot, view.id);
+    }
   }
 
   isLoading(): boolean {
@@ -201,7 +258,8 @@ export class Door implements ServerDoor {
   private wakeAll(): void {
     const { executor } = this;
     executor.lookLater();
-    for (let thread = 0; thread < this.facts.threadCount; thread++) executor.post.wake(thread);
+    for (let thread = 0; thread < executor.shape.executorCount; thread++)
+      executor.post.wake(thread);
   }
 
   sleepHoldingLocks(ms: number): void {
@@ -282,13 +340,13 @@ export class Door implements ServerDoor {
   }
 
   killScript(isEval: boolean): KillOutcome {
-    return this.executor.control.killScripts(this.facts.threadCount, isEval);
+    return this.executor.control.killScripts(this.executor.shape.executorCount, isEval);
   }
 
   busyRefusal(): Refusal | null {
     const { control } = this.executor;
     if (!control.isAnyScriptBusy) return null;
-    return control.isEvalBusy(this.facts.threadCount) ? BUSY_SCRIPT : BUSY_FUNCTION;
+    return control.isEvalBusy(this.executor.shape.executorCount) ? BUSY_SCRIPT : BUSY_FUNCTION;
   }
 
   migrate(session: Session, migration: Migration): void {
@@ -297,6 +355,19 @@ export class Door implements ServerDoor {
 
   migrationForm(nowMs: number): Form {
     return this.executor.migrations.form(nowMs);
+  }
+
+  setProfiled(isProfiled: boolean): void {
+    const { executor } = this;
+    if (isProfiled) executor.control.raiseGate(Gate.Profiled);
+    else executor.control.lowerGate(Gate.Profiled);
+    executor.lookLater();
+  }
+
+  givePages(slab: Slab): boolean {
+    if (this.facts.transport !== 'native') return false;
+    const address = addressOf(slab.u8);
+    return purge(slab, 1, PURGED_PAGES, (at, bytes) => void madviseDontNeed(address + at, bytes));
   }
 
   setActiveExpire(isOn: boolean): void {
@@ -310,6 +381,10 @@ export class Door implements ServerDoor {
   nowUs(): number {
     const { clock } = this.executor;
     return Math.floor(clock.wallAt(clock.monotonicMs()) * 1000);
+  }
+
+  mainThreadTime(): { readonly userUs: number; readonly systemUs: number } {
+    return threadTime(this.facts.processId) ?? NO_TIME;
   }
 
   usedMemory(): number {

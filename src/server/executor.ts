@@ -8,6 +8,7 @@ import { Prng } from '../base/prng.js';
 import { Slices } from '../base/slices.js';
 import { allCommands } from '../commands/index.js';
 import { type Asker, type Change, Config } from '../config/config.js';
+import type { Access } from '../dispatch/access.js';
 import { Effects, Notify, notifyClassesOf } from '../dispatch/effects.js';
 import { Gate } from '../dispatch/gates.js';
 import { limits } from '../dispatch/limits.js';
@@ -38,20 +39,29 @@ import { GrowingEdge, Reply } from '../resp/write.js';
 import { configureLocks, holderOf, locksHeld, releaseLock, takeLock } from '../slab/lock.js';
 import { Header, usedBytesOf } from '../slab/slab.js';
 import { ClientDirectory } from '../stats/clients.js';
-import { CommandStats } from '../stats/commands.js';
+import { COMMANDS_MAX, CommandStats } from '../stats/commands.js';
+import { Hotkeys } from '../stats/hotkeys.js';
 import { LatencyMonitor } from '../stats/latency.js';
 import { Counter, ServerStats } from '../stats/server.js';
 import { Slowlog } from '../stats/slowlog.js';
+import { walkedNodes } from '../structs/walked.js';
 import { thresholds } from '../types/thresholds.js';
+import { makeAccess } from './access.js';
+import { ClientMemory } from './client-memory.js';
 import { Door } from './door.js';
+import { adoptStamping, Eviction } from './eviction.js';
 import { Followers } from './followers.js';
+import { moveListeners } from './listen-changes.js';
 import type { LogFile } from './log-file.js';
 import { Migrations } from './migrations.js';
 import { attachSlabs, type ProcessShape, statThreads } from './shape.js';
+import { refuseTlsChanges } from './tls-changes.js';
 
 /** What a reply to a waiter begins with on its way to another thread. */
 const PLACE_BYTES = 4;
 
+/** A turn in so many is timed, for INFO; a power of two. */
+const TIMED_TURNS = 16;
 /** How soon who waits for the disk hears that it has synced. */
 const LOG_LOOK_MS = 5;
 const POLICIES: Readonly<Record<string, Policy>> = {
@@ -82,12 +92,15 @@ export class Executor {
   readonly post: Post;
   readonly board: Board;
   readonly parts: Parts;
+  private readonly partKeyspace: Keyspace;
   readonly clients: ClientDirectory;
   readonly stats: ServerStats;
   readonly sink: AppendLog;
   readonly pubsub: PubSub;
   readonly tracking: Tracking;
   readonly monitors: Monitors;
+  readonly access: Access;
+  readonly hotkeys: Hotkeys;
   readonly log: LogFile;
   readonly saving: Saving;
   readonly door: Door;
@@ -103,12 +116,16 @@ export class Executor {
   private isLookDue = false;
   /** Sessions that wait for the disk. */
   private logWaits: LogWait[] = [];
-  private maxMemoryBytes = 0;
+  readonly eviction: Eviction;
+  readonly clientMemory: ClientMemory;
   private lastInputBytes = 0;
+  private lastReads = 0;
+  private lastWrites = 0;
+  /** When the turn began, by the last look at the clock. */
+  private turnStartMs = 0;
+  private turns = 0;
   private lastOutputBytes = 0;
   private lastChanges = 0;
-  /** A password is set: sessions start as strangers. */
-  private needsPassword = false;
   /** Closed while a script kept locks, and not forgotten yet. */
   private forgotten: Connection[] = [];
   /** Answers this thread's other connections in a pause of its script; given by the transport. */
@@ -116,22 +133,33 @@ export class Executor {
   /** Has one of them asked for the end of the server? */
   isEndWanted: () => boolean = () => false;
   forgetEndWish: () => void = () => {};
+  /** Called when this thread has adopted a configuration, its own changes included. */
+  configAdopted: () => void = () => {};
+  /** This thread makes a change, and does not take over another's. */
+  isChangingConfig = false;
 
-  constructor(shape: ProcessShape, thread: number, log: LogFile) {
+  constructor(shape: ProcessShape, thread: number, log: LogFile, ServingKind = Serving) {
     this.shape = shape;
     this.thread = thread;
     this.log = log;
     const { threadCount } = shape.facts;
+    const { executorCount } = shape;
     setHashKey(shape.hashKey);
     this.clock = new SystemClock(new Float64Array(shape.clock));
     this.control = new ControlBlock(shape.control);
     this.config = Config.deserialise(this.control.changeConfig(() => this.control.readConfig()));
-    const table = new CommandTable(allCommands);
-    this.commandStats = new CommandStats(shape.commandStats, table.all.length, threadCount, thread);
+    const table = new CommandTable(allCommands, this.config.renames);
+    this.commandStats = new CommandStats(shape.commandStats, COMMANDS_MAX, executorCount, thread);
     this.stats = new ServerStats(shape.serverStats, statThreads(shape), thread);
+    this.hotkeys = new Hotkeys(shape.hotkeys, executorCount, thread);
     this.latency = new LatencyMonitor(shape.latency, () => this.clock.nowMs());
     this.slowlog = new Slowlog(shape.slowlog, () => this.clock.nowMs());
-    this.clients = new ClientDirectory(shape.clients, threadCount, shape.clientsPerThread, thread);
+    this.clients = new ClientDirectory(
+      shape.clients,
+      executorCount,
+      shape.clientsPerThread,
+      thread,
+    );
     const slabs = attachSlabs(shape.slabs, shape.slabStarts);
     this.keyspace = new Keyspace(slabs, shape.databaseCount, this.stats.lookups);
     this.sink = new AppendLog(shape.logs, thread, new SystemDisk());
@@ -153,39 +181,46 @@ export class Executor {
     this.hearOfKeys(effects);
     this.board = new Board(shape.board, thread, (owner) => this.post.wake(owner));
     // Parts come in the middle of other commands: they have a keyspace object of their own.
-    const partKeyspace = new Keyspace(slabs, shape.databaseCount, this.stats.lookups);
-    this.parts = new Parts(this.board, threadCount, partKeyspace);
+    this.partKeyspace = new Keyspace(slabs, shape.databaseCount, this.stats.lookups);
+    this.parts = new Parts(this.board, threadCount, this.partKeyspace);
     this.migrations = new Migrations(this);
     // As main has it: CONFIG SET dir moves snapshots alone.
     const logDirectory = `${process.cwd()}/${this.config.text('appenddirname')}`;
     this.feed = new Feed(this.sink.files, thread, logDirectory);
     this.followers = new Followers(this);
+    this.access = makeAccess(this, table);
     this.door = new Door(this, table, this.commandStats, this.slowlog);
-    const idle = this.makeSession(0, '', '', -1);
-    this.runner = new Runner({
+    this.runner = this.makeRunner(table, effects);
+    this.eviction = this.makeEviction();
+    this.clientMemory = new ClientMemory(this);
+    this.serving = this.makeServing(ServingKind);
+    this.makeImages();
+    this.runner.blocking.isLockedOut = () => this.control.isAnyScriptBusy;
+    this.refuseChanges();
+    this.applyConfig();
+    this.refresh();
+  }
+
+  private makeRunner(table: CommandTable, effects: Effects): Runner {
+    const { shape, thread } = this;
+    return new Runner({
       keyspace: this.keyspace,
       table,
       effects,
       server: this.door,
       clock: this.clock,
       self: holderOf(thread),
-      parts: threadCount > 1 ? this.parts : null,
+      parts: shape.facts.threadCount > 1 ? this.parts : null,
       waiters: shape.waiters,
       watchers: shape.watchers,
       scripts: shape.scripts,
       tracking: this.tracking,
       monitors: this.monitors,
       thread,
-      session: idle,
+      session: this.makeSession(0, '', '', -1),
       args: new Slices(),
       reply: new Reply(new Uint8Array(new ArrayBuffer(1024)), new GrowingEdge()),
     });
-    this.serving = this.makeServing();
-    this.makeImages();
-    this.runner.blocking.isLockedOut = () => this.control.isAnyScriptBusy;
-    this.refuseChanges();
-    this.applyConfig();
-    this.refresh();
   }
 
   /** What happens to keys by itself leaves records and notifications. */
@@ -194,6 +229,10 @@ export class Executor {
     sinks.expired = (partition, database, u8, start, length) => {
       effects.recordRemoval(database, u8, start, length);
       effects.announce(partition, u8, start, length, Notify.Expired, 'expired');
+    };
+    sinks.evicted = (partition, database, u8, start, length) => {
+      effects.recordRemoval(database, u8, start, length);
+      effects.announce(partition, u8, start, length, Notify.Evicted, 'evicted');
     };
     sinks.created = (partition, u8, start, length) =>
       effects.announce(partition, u8, start, length, Notify.New, 'new');
@@ -207,8 +246,8 @@ export class Executor {
     };
   }
 
-  private makeServing(): Serving {
-    const serving = new Serving(this.runner, limits, {
+  private makeServing(ServingKind: typeof Serving): Serving {
+    const serving = new ServingKind(this.runner, limits, {
       beforeReplies: () => this.endTurn(),
       closed: (connection) => this.forget(connection),
       log: (level, line) => this.log.write(level, line),
@@ -217,19 +256,31 @@ export class Executor {
       commandEnded: () => this.tellNews(false),
       answered: (place) => this.runner.blocking.leaveSoon(place as WaiterPlace),
       deadlineMoved: () => {
-        // The loop of the other transport counts its sleep anew in every turn.
-        if (this.shape.facts.transport === 'node') this.post.bell.ring();
+        // With the native transport a thread counts its sleep anew in every turn.
+        if (this.post.bell.kind === 'loop') this.post.bell.ring();
       },
     });
+    this.runner.blocking.denialOf = (slot, command, args) =>
+      this.access.waiterRefusalOf(slot, command, args);
     this.pubsub.connect(serving.pushes);
     this.tracking.connect(serving.pushes);
     this.monitors.connect(serving.pushes);
     return serving;
   }
 
+  private makeEviction(): Eviction {
+    return new Eviction({
+      runner: this.runner,
+      self: holderOf(this.thread),
+      threadCount: this.shape.executorCount,
+      stats: this.stats,
+      latency: this.latency,
+      besideBytes: () => this.besideBytes(),
+    });
+  }
+
   private makeMonitors(): Monitors {
-    const { threadCount } = this.shape.facts;
-    return new Monitors(this.thread, threadCount, this.post, (isAnybody) => {
+    return new Monitors(this.thread, this.shape.executorCount, this.post, (isAnybody) => {
       if (isAnybody) this.runner.raised |= Gate.Monitored;
       else this.runner.raised &= ~Gate.Monitored;
       this.runner.attendance.setMonitored(isAnybody);
@@ -265,12 +316,15 @@ export class Executor {
     const { slot, tracked } = session;
     session.trackedChanged();
     this.clients.setRedirect(slot, tracked === null ? -1 : tracked.redirect);
+    this.clients.setPrefixes(slot, tracked === null ? 0 : tracked.prefixes.length);
   }
 
   /** A walking snapshot gets what it has not seen yet before this thread changes it. */
   private makeImages(): void {
     const { keyspace, runner } = this;
     const images = new ImageWriter(this.shape.images, this.saving, this.thread);
+    walkedNodes.save = (slab, walkAt, node, isFromBack) =>
+      images.saveNode(slab, walkAt, node, isFromBack);
     keyspace.sinks.saveFirst = (partition, bucket) => {
       const hasChanged = runner.effects.dirty !== 0 || runner.context.executing !== null;
       const { slab, databaseAtCut } = partition;
@@ -298,7 +352,9 @@ export class Executor {
     const slot = this.clients.open({ id, address, localAddress, fd, createdMs });
     if (slot < 0) return null;
     this.stats.add(Counter.ConnectionsReceived, 1);
-    return this.makeSession(slot, address, localAddress, fd, id, createdMs);
+    const session = this.makeSession(slot, address, localAddress, fd, id, createdMs);
+    this.access.begin(session);
+    return session;
   }
 
   private makeSession(
@@ -309,7 +365,7 @@ export class Executor {
     id = 0,
     createdMs = 0,
   ): Session {
-    const session = new Session({
+    return new Session({
       id,
       edge: { wake: (woken) => this.serving.wake(woken) },
       slot,
@@ -318,9 +374,6 @@ export class Executor {
       fd,
       createdMs,
     });
-    session.isAuthenticated = !this.needsPassword;
-    session.raised = this.needsPassword ? Gate.Stranger : 0;
-    return session;
   }
 
   private forget(connection: Connection): void {
@@ -351,7 +404,18 @@ export class Executor {
       session.clientFlags,
       connection.inputBytes,
       connection.outputBytes,
+      connection.argumentBytes,
     );
+    const { large, output } = connection;
+    if (large !== null || output.length !== 0 || connection.showsBuffers) {
+      connection.showsBuffers = large !== null || output.length !== 0;
+      this.clients.setSizes(session.slot, {
+        inputFreeBytes: large === null ? 0 : large.u8.length - large.end,
+        argumentBytes: connection.argumentBytes,
+        outputChunks: output.length,
+      });
+    }
+    if (this.clientMemory.isLimited) this.clientMemory.check();
   }
 
   // ---- waits ----------------------------------------------------------------------------------
@@ -434,12 +498,10 @@ export class Executor {
    */
   lookAround(): void {
     this.isLookDue = false;
+    this.turnStartMs = this.runner.lastReadMs;
     this.refresh();
-    if (this.maxMemoryBytes > 0 && this.usedMemory() > this.maxMemoryBytes) {
-      this.runner.raised |= Gate.OutOfMemory;
-    } else {
-      this.runner.raised &= ~Gate.OutOfMemory;
-    }
+    // What was evicted is told at once: this turn may have no replies.
+    if (this.eviction.look()) this.endTurn();
     if (this.clients.hasWishes) this.grantWishes();
     if (this.logWaits.length !== 0) this.endLogWaits();
     if (this.followers.hasWaits && this.followers.look()) this.isLookDue = true;
@@ -465,8 +527,10 @@ export class Executor {
   refresh(): void {
     const { control, runner } = this;
     if (control.configVersion !== this.configVersion) this.adoptConfig();
+    this.access.catchUp();
     const paused = control.pausedAt(this.keyspace.nowMs);
-    let raised = (runner.raised & (Gate.OutOfMemory | Gate.Monitored)) | control.gates;
+    let raised =
+      (runner.raised & (Gate.OutOfMemory | Gate.Limited | Gate.Monitored)) | control.gates;
     // What is being loaded goes by its own records, also for upkeep and for who looks at a key.
     this.keyspace.expiresByClock = (raised & Gate.Loading) === 0;
     if (paused === PauseMode.All) raised |= Gate.Paused;
@@ -550,7 +614,9 @@ export class Executor {
     const { control } = this;
     const change = control.changeConfig(() => {
       this.readConfig();
+      this.isChangingConfig = true;
       const outcome = this.config.change(pairs, asker);
+      this.isChangingConfig = false;
       if (outcome.error === null) {
         control.writeConfig(this.config.serialise());
         this.configVersion = control.configVersion;
@@ -565,17 +631,8 @@ export class Executor {
   /** What cannot be changed while the server runs, beyond what Redis says. */
   private refuseChanges(): void {
     const { config, shape } = this;
-    const [port, bind] = [config.number('port'), config.list('bind').join(' ')];
-    config.onChange('port', () =>
-      config.number('port') === port
-        ? undefined
-        : 'Flagstone listens where it was started: restart it with another port',
-    );
-    config.onChange('bind', () =>
-      config.list('bind').join(' ') === bind
-        ? undefined
-        : 'Flagstone listens where it was started: restart it with another bind',
-    );
+    moveListeners(this);
+    refuseTlsChanges(this);
     const { clientsMax } = shape;
     config.onChange('maxclients', () =>
       config.number('maxclients') <= clientsMax
@@ -602,14 +659,10 @@ export class Executor {
     runner.slowerThanUs = Math.min(runner.slowlogUs, measuredUs);
     this.slowlog.setLengthMax(config.number('slowlog-max-len'));
     this.commandStats.tracksLatency = config.flag('latency-tracking');
-    this.needsPassword = config.bytes('requirepass').length > 0;
-    for (const { session } of this.serving.connections) {
-      // A password that is gone lets in whoever waits for it; a new one lets in whoever was there.
-      if (this.needsPassword && !session.isAuthenticated) session.raised |= Gate.Stranger;
-      else session.raised &= ~Gate.Stranger;
-    }
-    const isCapped = config.text('maxmemory-policy') === 'noeviction';
-    this.maxMemoryBytes = isCapped ? config.number('maxmemory') : 0;
+    this.access.log.setLengthMax(config.number('acllog-max-len'));
+    this.eviction.adopt(config);
+    adoptStamping(this.partKeyspace, config);
+    this.clientMemory.adopt(config);
     limits.queuedBytesMax = config.number('client-query-buffer-limit');
     this.serving.setInputLimit(limits.queuedBytesMax);
     const outputLimits = config.list('client-output-buffer-limit');
@@ -635,6 +688,7 @@ export class Executor {
       longHoldMs: config.number('watchdog-lock-ms'),
       reasonToGiveUp: () => this.door.busyRefusal(),
     });
+    this.configAdopted();
   }
 
   /** notify-keyspace-events. Without a form there is nothing that could be told. */
@@ -659,21 +713,38 @@ export class Executor {
     return this.board.serve(this.parts.runPart, 1) > 0;
   }
 
-  /** Of the data, and of the sources of scripts and functions. */
-  usedMemory(): number {
+  /** What clients and the sources of scripts and functions take, beside the data. */
+  private besideBytes(): number {
     const { registry, functions } = this.runner.scripts;
-    let sum = registry.bytes + functions.store.bytes;
+    return registry.bytes + functions.store.bytes + this.clients.totalBytes();
+  }
+
+  usedMemory(): number {
+    let sum = this.besideBytes();
     for (const partition of this.keyspace.partitions) sum += usedBytesOf(partition.slab);
     return sum;
+  }
+
+  /** What one turn took stands for those of which nobody looked at the clock. */
+  private countTurns(): void {
+    const { stats } = this;
+    const us = Math.max(0, this.clock.monotonicMs() - this.turnStartMs) * 1000;
+    stats.add(Counter.EventLoopUs, us * TIMED_TURNS);
+    stats.put(Counter.MigrateSockets, this.migrations.cachedCount);
   }
 
   /** Adds this thread's counts of the turn to the shared statistics. */
   count(): void {
     const { serving, stats } = this;
     stats.add(Counter.EventLoopTurns, 1);
+    if ((++this.turns & (TIMED_TURNS - 1)) === 0) this.countTurns();
     stats.add(Counter.InputBytes, serving.inputBytes - this.lastInputBytes);
     stats.add(Counter.OutputBytes, serving.outputBytes - this.lastOutputBytes);
     stats.add(Counter.Changes, this.runner.effects.changes - this.lastChanges);
+    stats.add(Counter.Reads, serving.readCount - this.lastReads);
+    stats.add(Counter.Writes, serving.writeCount - this.lastWrites);
+    this.lastReads = serving.readCount;
+    this.lastWrites = serving.writeCount;
     this.lastInputBytes = serving.inputBytes;
     this.lastOutputBytes = serving.outputBytes;
     this.lastChanges = this.runner.effects.changes;

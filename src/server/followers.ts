@@ -62,7 +62,7 @@ export class Followers {
   wake(): void {
     const { executor } = this;
     executor.feed.takeWakingBack();
-    for (let thread = 0; thread < executor.shape.facts.threadCount; thread++) {
+    for (let thread = 0; thread < executor.shape.executorCount; thread++) {
       if (thread !== executor.thread) executor.post.wake(thread);
     }
     if (this.hasWaits) executor.lookDue();

@@ -47,6 +47,15 @@ export class LogFile {
       // A full disk or a closed pipe takes the log, not the server.
     }
   }
+
+  /** Lines that belong to the one written before: a report. Whatever the level is. */
+  writeLines(lines: readonly string[]): void {
+    try {
+      writeSync(this.fd, `${lines.join('\n')}\n`);
+    } catch {
+      // As above.
+    }
+  }
 }
 
 function stamp(date: Date): string {

@@ -51,9 +51,11 @@ export class LogKeeping implements LogRewrites {
 
   /** The data is there, and nobody has changed it yet. `recovered` says where the logs go on. */
   begin(recovered: Recovered | null): void {
-    if (recovered !== null) this.keeper.begin(recovered);
+    if (recovered !== null) {
+      this.keeper.begin(recovered);
+      this.startSyncThread();
+    }
     this.isLoaded = true;
-    this.startSyncThread();
   }
 
   /**
@@ -69,6 +71,10 @@ export class LogKeeping implements LogRewrites {
 
   get isOn(): boolean {
     return this.keeper.isOn;
+  }
+
+  get isWhole(): boolean {
+    return this.keeper.isOn && !this.keeper.isWithoutBase;
   }
 
   get needsBase(): boolean {
@@ -88,10 +94,10 @@ export class LogKeeping implements LogRewrites {
     return this.plan.config.flag('appendonly');
   }
 
-  /** Has every worker heard of appendonly yes? */
+  /** Has every executing thread heard of appendonly yes? */
   private get isArmed(): boolean {
-    const { threadCount } = this.plan.shape.facts;
-    return this.keeper.isArmed(Array.from({ length: threadCount }, (_, thread) => thread));
+    const { executorCount } = this.plan.shape;
+    return this.keeper.isArmed(Array.from({ length: executorCount }, (_, thread) => thread));
   }
 
   get sizes(): LogKeeper['sizes'] {
@@ -105,6 +111,7 @@ export class LogKeeping implements LogRewrites {
     if (this.isServing && !keeper.isOn && !(this.isWanted && this.isArmed)) {
       throw new Error('The append log is switched off.');
     }
+    this.startSyncThread();
     return keeper.prepareRewrite();
   }
 
@@ -146,7 +153,9 @@ export class LogKeeping implements LogRewrites {
     }
   }
 
+  /** Before the logs begin; without them there is nothing to sync, and a thread costs megabytes. */
   private startSyncThread(): void {
+    if (this.syncThread !== null) return;
     const workerData: LogSyncStart = {
       logs: this.plan.shape.logs,
       stop: this.stopWord.buffer as SharedArrayBuffer,

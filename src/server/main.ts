@@ -9,35 +9,39 @@ import { Worker } from 'node:worker_threads';
 import { SystemClock, systemDate } from '../base/clock.js';
 import { addressOf, isLibcAvailable, madviseNoHugePage, setrlimitNoFile } from '../base/libc.js';
 import { randomHex } from '../base/prng.js';
-import { allCommands } from '../commands/index.js';
 import { HELP_TEXT, parseCommandLine, versionText } from '../config/command-line.js';
 import type { Config } from '../config/config.js';
 import { ConfigError } from '../config/config-error.js';
 import { readStandardInput } from '../config/files.js';
-import { loadConfig } from '../config/load.js';
+import { CommandsWanted, type LoadRequest, loadConfig } from '../config/load.js';
 import { Gate } from '../dispatch/gates.js';
-import type { ShutdownRequest } from '../dispatch/server-door.js';
-import { CommandTable } from '../dispatch/table.js';
+import type { EdgeKind, ShutdownRequest } from '../dispatch/server-door.js';
 import { JobPool } from '../jobs/pool.js';
 import { ControlBlock } from '../mesh/control.js';
 import { type MessageHandlers, Post } from '../mesh/post.js';
 import { Ending } from '../mesh/saving.js';
 import { type Listener, openListeners, resolvePlan } from '../net/listen.js';
+import { ListeningSockets } from '../net/listening.js';
+import { checkTls } from '../net/tls-settings.js';
 import { PAGE_BYTES } from '../slab/alloc.js';
 import { locksHeld } from '../slab/lock.js';
 import { type Slab, usedBytesOf } from '../slab/slab.js';
-import { CommandStats } from '../stats/commands.js';
+import { COMMANDS_MAX, CommandStats } from '../stats/commands.js';
 import { ServerStats } from '../stats/server.js';
 import type { AcceptorStart } from './acceptor.js';
 import { deferCompilerThreads } from './compiler-threads.js';
+import { reportCrash, setReporter } from './crash-report.js';
+import type { EdgeStart } from './edge.js';
+import { edgesOf } from './edge-plan.js';
 import { endingOf } from './ending.js';
-import { listenPlan } from './listen-plan.js';
+import { freshStart } from './fresh-start.js';
+import { listenPlan, tlsListenPlan } from './listen-plan.js';
 import { LoadingStopped } from './loading.js';
 import { LogFile } from './log-file.js';
 import { LogKeeping } from './log-keeping.js';
 import { Saves } from './saves.js';
 import { attachSlabs, createShape, type ProcessShape, reserveSlabs, statThreads } from './shape.js';
-import { loadData } from './start-loading.js';
+import { sayInitialized, sayReady, sayStarting } from './start-lines.js';
 import { clearUnixSocket, permitUnixSocket, removeFile } from './unix-socket.js';
 import { FLAGSTONE_VERSION, REDIS_VERSION } from './version.js';
 import type { Listening, WorkerStart } from './worker.js';
@@ -62,6 +66,11 @@ const YOUNG_GENERATION_MB = 6;
 const INLINING_FLAGS =
   '--max-inlined-bytecode-size-cumulative=4000 --max-inlined-bytecode-size=800';
 
+const EDGE_SCRIPTS: Readonly<Record<EdgeKind, string>> = {
+  tls: './edge-tls.js',
+  gateway: './edge-gateway.js',
+};
+
 interface Started {
   readonly shape: ProcessShape;
   readonly control: ControlBlock;
@@ -71,23 +80,23 @@ interface Started {
 }
 
 async function main(): Promise<number> {
+  const [first, ...rest] = process.argv.slice(2);
+  if (first === 'top') return (await import('./top.js')).top(rest);
+  if (first === 'token') return (await import('./token.js')).token(rest, process.env);
   const commandLine = parseCommandLine(process.argv.slice(2));
   if (commandLine.action === 'version') return say(versionText(REDIS_VERSION));
   if (commandLine.action === 'help') return say(HELP_TEXT);
-  const table = new CommandTable(allCommands);
-  const config = loadConfig({
+  const config = await readConfig({
     file: commandLine.file,
     stdinText: commandLine.isStdinWanted ? readStandardInput() : null,
     options: commandLine.options,
     serverVersion: REDIS_VERSION,
-    commandNames: table.byName.keys(),
   });
   const log = new LogFile();
   log.configure(config.text('logfile'), config.text('loglevel'));
   enterDirectory(config);
-  log.write('notice', `Flagstone ${FLAGSTONE_VERSION} (Redis ${REDIS_VERSION}) is starting`);
-  for (const warning of config.warnings()) log.write('warning', warning);
-  const started = await start(config, log, table);
+  sayStarting(config, log);
+  const started = await startOrTell(config, log);
   await serve(started);
   return 0;
 }
@@ -95,6 +104,21 @@ async function main(): Promise<number> {
 function say(text: string): number {
   process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
   return 0;
+}
+
+/**
+ * The commands are loaded here only for a configuration that speaks of them: each thread that
+ * executes loads them anyway, and main does not execute.
+ */
+async function readConfig(request: LoadRequest): Promise<Config> {
+  try {
+    return loadConfig({ ...request, commandNames: 'later' });
+  } catch (error) {
+    if (!(error instanceof CommandsWanted)) throw error;
+  }
+  const { allCommands } = await import('../commands/index.js');
+  const { checkUser } = await import('./users.js');
+  return loadConfig({ ...request, checkUser, commandNames: allCommands.map(({ name }) => name) });
 }
 
 function enterDirectory(config: Config): void {
@@ -110,20 +134,36 @@ function enterDirectory(config: Config): void {
   }
 }
 
-async function start(config: Config, log: LogFile, table: CommandTable): Promise<Started> {
+/** Whoever waits for lines of the log must hear of a failure there: a port in use, for instance. */
+async function startOrTell(config: Config, log: LogFile): Promise<Started> {
+  try {
+    return await start(config, log);
+  } catch (error) {
+    log.write('warning', (error as Error).message);
+    throw error;
+  }
+}
+
+async function start(config: Config, log: LogFile): Promise<Started> {
   const transport = chooseTransport(config, log);
   const threadCount = chooseThreads(config, transport, log);
+  const edges = edgesOf(config, threadCount);
   const clientsMax = chooseClientsMax(config, transport, log);
   const warn = (line: string) => log.write('warning', line);
   // Before anything large is made: a port in use is the commonest reason to stop here.
   const plan = await resolvePlan(listenPlan(config));
   await clearUnixSocket(plan.unixSocket);
   const native = transport === 'native' ? openListeners(plan, warn) : [];
+  if (config.number('tls-port') !== 0) {
+    requireTls(config, log);
+    const tlsPlan = await resolvePlan(tlsListenPlan(config));
+    if (transport === 'native') native.push(...openListeners(tlsPlan, warn));
+  }
   if (transport === 'native') permitUnixSocket(plan.unixSocket, config.number('unixsocketperm'));
   const slabs = reserveSlabs(
     config.number('partitions'),
     config.number('partition-size'),
-    threadCount,
+    threadCount + edges.length,
     warn,
   );
   const slabStarts = slabs.map((slab) => (transport === 'native' ? alignedStart(slab) : 0));
@@ -135,15 +175,16 @@ async function start(config: Config, log: LogFile, table: CommandTable): Promise
       configFile: config.file ?? '',
       executable: fileURLToPath(import.meta.url),
       processId: process.pid,
-      port: config.number('port'),
+      // As Redis shows it: that of TLS where there is no other.
+      port: config.number('port') || config.number('tls-port'),
       threadCount,
+      edges,
       transport,
       partitionBytes: slabs[0]!.byteLength - PAGE_BYTES,
     },
     slabs,
     slabStarts,
     databaseCount: config.number('databases'),
-    commandCount: table.all.length,
     clientsMax,
   });
   const control = new ControlBlock(shape.control);
@@ -151,8 +192,19 @@ async function start(config: Config, log: LogFile, table: CommandTable): Promise
   control.changeConfig(() => control.writeConfig(config.serialise()));
   // Until the data is loaded: before the first thread, so that nobody sees a part of it.
   control.raiseGate(Gate.Loading);
+  // Before the first thread: nobody is to be served under other rules.
+  if (config.users.length > 0 || config.text('aclfile') !== '') {
+    (await import('./users.js')).makeUsers(config, log, shape.users);
+  }
   const workers = await startThreads(shape, native);
   return { shape, control, config, log, workers };
+}
+
+function requireTls(config: Config, log: LogFile): void {
+  const failure = checkTls(config);
+  if (failure === null) return;
+  log.write('warning', failure);
+  throw new Error('Failed to configure TLS. Check logs for more info.');
 }
 
 /** Where the first whole page of the buffer begins; asks for small pages from there on. */
@@ -215,9 +267,30 @@ async function startThreads(
     listeningFds ??= await listeningOf(worker);
     if (isTight) await untilServing(control, threads.length);
   }
+  threads.push(...(await startEdges(shape)));
   if (transport === 'native') {
+    new ListeningSockets(shape.listening).add(listeners);
     const workerData: AcceptorStart = { shape, listeners };
     threads.push(new Worker(scriptOf('./acceptor.js'), { workerData, name: 'acceptor' }));
+  }
+  return threads;
+}
+
+/** One after the other: the first of a kind opens the sockets that the others listen on too. */
+async function startEdges(shape: ProcessShape): Promise<Worker[]> {
+  const { edges, threadCount } = shape.facts;
+  const fdsOf = new Map<EdgeKind, readonly number[]>();
+  const threads: Worker[] = [];
+  for (const [index, kind] of edges.entries()) {
+    const workerData: EdgeStart = {
+      shape,
+      thread: threadCount + index,
+      listeningFds: fdsOf.get(kind) ?? null,
+    };
+    const name = `${kind} ${edges.slice(0, index).filter((each) => each === kind).length}`;
+    const worker = new Worker(scriptOf(EDGE_SCRIPTS[kind]), { workerData, name });
+    threads.push(worker);
+    fdsOf.set(kind, await listeningOf(worker));
   }
   return threads;
 }
@@ -234,7 +307,7 @@ function scriptOf(name: string): URL {
   return new URL(name, import.meta.url);
 }
 
-/** Waits until the first worker of the node transport has opened its sockets. */
+/** Waits until a thread that listens by itself has opened its sockets. */
 function listeningOf(worker: Worker): Promise<readonly number[]> {
   return new Promise((resolve, reject) => {
     worker.once('error', reject);
@@ -282,24 +355,23 @@ async function serve(started: Started): Promise<void> {
   });
   process.on('SIGINT', () => {
     // Twice from the keyboard is meant.
-    if (saves.saving.ending !== Ending.Nothing) insist(log);
+    if (saves.saving.ending !== Ending.Nothing) insist(log, saves);
     const request = endingOf(config.list('shutdown-on-sigint'));
     shutDown('Received SIGINT scheduling shutdown...', request);
   });
+  watchOverMain(shape, log);
   process.on('SIGPIPE', () => {});
   process.on('SIGHUP', () => {});
   await untilServing(control, workers.length);
   writePidFile(config, log);
-  log.write('notice', 'Server initialized');
-  log.write('notice', describeStart(shape, config));
+  sayInitialized(shape, config, log);
   const cron = startCron(started, post, handlers, () => {
     saves.step();
     logs.step();
   });
   if (await load(started, post, ended, logs, saves)) {
     saves.loaded();
-    if (config.number('port') !== 0) log.write('notice', 'Ready to accept connections tcp');
-    if (config.text('unixsocket') !== '') log.write('notice', 'Ready to accept connections unix');
+    sayReady(config, log);
   }
   await ended;
   cron();
@@ -347,8 +419,16 @@ async function load(
     isEnding = true;
   });
   try {
-    const table = new CommandTable(allCommands);
-    const found = await loadData({ shape, config, log, table, isStopping: () => isEnding });
+    const found =
+      freshStart('.', config) ??
+      (await (
+        await import('./start-loading.js')
+      ).loadData({
+        shape,
+        config,
+        log,
+        isStopping: () => isEnding,
+      }));
     logs.begin(found.needsBase ? null : found.recovered);
     if (found.needsBase) await saves.beginLogs(logs);
     logs.serve();
@@ -363,45 +443,14 @@ async function load(
   return true;
 }
 
-function insist(log: LogFile): never {
+function insist(log: LogFile, saves: Saves): never {
   log.write('warning', 'You insist... exiting now.');
+  saves.removeTemporaryFile();
   process.exit(1);
 }
 
 async function untilServing(control: ControlBlock, threadCount: number): Promise<void> {
   while (control.servingCount < threadCount) await new Promise((resolve) => setTimeout(resolve, 2));
-}
-
-function describeStart(shape: ProcessShape, config: Config): string {
-  const { facts, slabs } = shape;
-  const gib = (facts.partitionBytes / 2 ** 30).toFixed(facts.partitionBytes < 2 ** 30 ? 3 : 0);
-  return (
-    `${facts.threadCount} worker thread(s), ${slabs.length} partitions of ${gib} GiB address ` +
-    `space, ${facts.transport} transport, port ${config.number('port')}, pid ${facts.processId}; ` +
-    describePersistence(config)
-  );
-}
-
-/** What becomes of the data, in the words of whoever would miss it. */
-function describePersistence(config: Config): string {
-  const isSaved = config.list('save').length > 0;
-  const snapshots = isSaved
-    ? `snapshots are saved to ${config.text('dbfilename')}`
-    : 'no snapshots are saved';
-  if (!config.flag('appendonly')) {
-    return isSaved
-      ? `no append log, ${snapshots}: a crash costs the changes since the last one`
-      : 'no append log and no snapshots: the data lives as long as the process';
-  }
-  const losses: Readonly<Record<string, string>> = {
-    always: 'nothing that was acknowledged is lost, even with the machine',
-    everysec: 'a killed process loses nothing, a lost machine up to a second',
-    no: 'a killed process loses nothing, a lost machine what it had not yet written to disk',
-  };
-  return (
-    `append log in ${config.text('appenddirname')}: ${losses[config.text('appendfsync')]}; ` +
-    snapshots
-  );
 }
 
 /** Main's own turns: messages, wall clock, samples for INFO. Returns how to stop. */
@@ -441,24 +490,22 @@ class Sampler {
   private readonly stats: ServerStats;
   private readonly commandStats: CommandStats;
   private readonly slabs: readonly Slab[];
-  private readonly commandCount: number;
 
   constructor(
     { shape }: Started,
     private readonly clock: SystemClock,
   ) {
-    const { threadCount } = shape.facts;
-    this.commandCount = new CommandTable(allCommands).all.length;
+    const { executorCount } = shape;
     // Main counts nothing of its own: it reads as thread 0 and writes only what is shared.
     this.stats = new ServerStats(shape.serverStats, statThreads(shape), 0);
-    this.commandStats = new CommandStats(shape.commandStats, this.commandCount, threadCount, 0);
+    this.commandStats = new CommandStats(shape.commandStats, COMMANDS_MAX, executorCount, 0);
     this.slabs = attachSlabs(shape.slabs, shape.slabStarts);
   }
 
   sample(): void {
     const nowMs = this.clock.nowMs();
     let calls = 0;
-    for (let id = 0; id < this.commandCount; id++) calls += this.commandStats.callsOf(id);
+    for (let id = 0; id < COMMANDS_MAX; id++) calls += this.commandStats.callsOf(id);
     this.stats.sample(nowMs, calls);
     let used = 0;
     for (const slab of this.slabs) used += usedBytesOf(slab);
@@ -471,7 +518,7 @@ async function stopAll(started: Started, post: Post, endLogs: () => Promise<void
   const { control, shape, workers, config, log } = started;
   const exits = workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve)));
   control.stop();
-  for (let thread = 0; thread <= shape.facts.threadCount; thread++) post.wake(thread);
+  for (let thread = 0; thread <= shape.acceptorThread; thread++) post.wake(thread);
   await Promise.all(exits);
   await endLogs();
   const unixSocket = config.text('unixsocket');
@@ -496,11 +543,21 @@ function writePidFile(config: Config, log: LogFile): void {
 
 /** A thread is gone and with it, perhaps, half a change: nothing goes on. */
 function crash(log: LogFile, error: unknown): void {
-  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  log.write('warning', `=== FLAGSTONE BUG REPORT START ===`);
-  log.write('warning', `Flagstone ${FLAGSTONE_VERSION}, Node ${process.version}, ${stack}`);
-  log.write('warning', `=== FLAGSTONE BUG REPORT END ===`);
+  reportCrash(log, error);
   process.exit(1);
+}
+
+const FOR_OTHERS = 'it also reports for threads that cannot any more: the stack tells whose it is';
+
+/** What main itself does not catch, and the signal by which somebody wants to know more. */
+function watchOverMain(shape: ProcessShape, log: LogFile): void {
+  setReporter({ shape, name: 'main', holder: shape.mainThread, describe: () => [FOR_OTHERS] });
+  process.on('uncaughtException', (error) => crash(log, error));
+  process.once('SIGABRT', () => {
+    reportCrash(log, new Error('asked for by SIGABRT'), '6 (SIGABRT)');
+    // Without the listener it does what it always does.
+    process.kill(process.pid, 'SIGABRT');
+  });
 }
 
 try {

@@ -10,7 +10,7 @@ import type { Clock } from '../base/clock.js';
 import { type Disk, DiskError, Open, readFile } from '../base/disk.js';
 import type { Config } from '../config/config.js';
 import { FILE_HEAD_BYTES } from '../log/file-head.js';
-import type { Recovered } from '../log/keeper.js';
+import { emptyLog, type Recovered } from '../log/keeper.js';
 import { LogOpener } from '../log/log-bytes.js';
 import {
   isLogDirectoryFile,
@@ -112,7 +112,7 @@ class Recovery {
           'Start with appendonly no and switch the log on with CONFIG SET to keep its data.',
       );
     }
-    return { recovered: this.emptyLog(), needsBase: redisLog !== null };
+    return { recovered: emptyLog(this.fields.newHistory()), needsBase: redisLog !== null };
   }
 
   /**
@@ -134,17 +134,6 @@ class Recovery {
         'not there, which says what of it counts. Nothing was changed. Put the manifest back, ' +
         'from a copy of the directory; or, to begin without that data, move these files elsewhere.',
     );
-  }
-
-  private emptyLog(): Recovered {
-    return {
-      history: this.fields.newHistory(),
-      number: 0,
-      base: null,
-      baseBytes: 0,
-      generations: [],
-      logBytes: 0,
-    };
   }
 
   // ---- Flagstone's logs -----------------------------------------------------------------------

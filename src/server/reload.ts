@@ -65,7 +65,7 @@ export function reloadDataset(request: ReloadRequest, fields: ReloadFields): str
 function recencyFor(config: Config): Recency {
   const policy = config.text('maxmemory-policy');
   if (policy.endsWith('lfu')) return 'lfu';
-  return policy.endsWith('lru') ? 'lru' : 'none';
+  return policy.endsWith('lru') || policy.endsWith('lrm') ? 'lru' : 'none';
 }
 
 function saveDataset(disk: Disk, directory: string, name: string, fields: ReloadFields): void {

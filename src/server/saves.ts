@@ -21,6 +21,8 @@ import { type ProcessShape, statThreads } from './shape.js';
 /** The append logs' side of a rewrite: see log/keeper.ts. */
 export interface LogRewrites {
   readonly isOn: boolean;
+  /** What they hold is whole: their first base is there. */
+  readonly isWhole: boolean;
   /** The logs cannot begin, or go on, without a new base. */
   readonly needsBase: boolean;
   /** False for a moment after appendonly was set to yes: not all threads have heard of it. */
@@ -318,7 +320,7 @@ export class Saves {
     const { config, clock, usedMemory } = this.plan;
     const policy = config.text('maxmemory-policy');
     let recency: Recency = 'none';
-    if (policy.endsWith('lru')) recency = 'lru';
+    if (policy.endsWith('lru') || policy.endsWith('lrm')) recency = 'lru';
     else if (policy.endsWith('lfu')) recency = 'lfu';
     const incremental = isBase ? 'aof-rewrite-incremental-fsync' : 'rdb-save-incremental-fsync';
     return {
@@ -418,6 +420,7 @@ export class Saves {
     const { saving, plan } = this;
     // One end is on its way already: its outcome is for all who asked.
     if (saving.ending !== Ending.Nothing) return false;
+    if (this.isFirstBaseMissed(request)) return false;
     saving.ending = Ending.Begun;
     if (this.running !== null) {
       const isRewriting = (saving.activity & Activity.Rewrite) !== 0;
@@ -455,8 +458,23 @@ export class Saves {
     return false;
   }
 
+  /** As on Redis, whoever has just switched the log on keeps the server until it holds the data. */
+  private isFirstBaseMissed({ isForced }: ShutdownRequest): boolean {
+    const { saving, plan } = this;
+    const isRewriting = this.running !== null && (saving.activity & Activity.Rewrite) !== 0;
+    if (!isRewriting || plan.logs === null || plan.logs.isWhole) return false;
+    const outlook = isForced ? '. Exit anyway.' : ", can't exit.";
+    plan.log.write('warning', `Writing initial AOF${outlook}`);
+    if (isForced) return false;
+    saving.ending = Ending.Nothing;
+    const askers = this.ending;
+    this.ending = [];
+    this.answer(askers, SaveAnswer.NotEnded);
+    return true;
+  }
+
   /** Of a snapshot that is given up with its thread. */
-  private removeTemporaryFile(): void {
+  removeTemporaryFile(): void {
     const { directory, temporaryName } = this.snapshotOrder();
     try {
       new SystemDisk().remove(`${directory}/${temporaryName}`);
@@ -499,11 +517,11 @@ export class Saves {
     return outcome.failure === null || isForced;
   }
 
-  /** Until no worker is in the middle of commands that began before the pause. */
+  /** Until no thread is in the middle of commands that began before the pause. */
   private async untilAllHaveTurned(): Promise<void> {
     const { shape, post } = this.plan;
-    this.turnsLeft = shape.facts.threadCount;
-    for (let thread = 0; thread < shape.facts.threadCount; thread++) {
+    this.turnsLeft = shape.executorCount;
+    for (let thread = 0; thread < shape.executorCount; thread++) {
       post.sendInts(thread, MessageKind.Turn, 0, 0, 0, 0);
     }
     post.flush();
@@ -512,7 +530,7 @@ export class Saves {
 
   private wakeWorkers(): void {
     const { shape, post } = this.plan;
-    for (let thread = 0; thread < shape.facts.threadCount; thread++) post.wake(thread);
+    for (let thread = 0; thread < shape.executorCount; thread++) post.wake(thread);
   }
 }
 

@@ -1,7 +1,10 @@
 // Everything the threads of a process share, as one plain object that is sent to each at its start.
 
+import { createAccessLog } from '../acl/access-log.js';
+import { createUsers, type UsersShape } from '../acl/user-store.js';
 import { CLOCK_DOUBLES } from '../base/clock.js';
 import { drawHashKey } from '../base/hash.js';
+import { randomHex } from '../base/prng.js';
 import type { ServerFacts } from '../dispatch/server-door.js';
 import { Lookup } from '../keyspace/keyspace.js';
 import { createWaiters, type WaitersShape } from '../keyspace/waiters.js';
@@ -12,16 +15,18 @@ import { createControl } from '../mesh/control.js';
 import type { SleepKind } from '../mesh/doorbell.js';
 import { createMesh, type MeshShape } from '../mesh/post.js';
 import { createSaving } from '../mesh/saving.js';
+import { createListening } from '../net/listening.js';
 import type { PubSubShape } from '../pubsub/hub.js';
 import { createNotices } from '../pubsub/notices.js';
 import { createRegistry } from '../pubsub/registry.js';
 import { createTracking, type TrackingShape } from '../pubsub/tracking.js';
-import { createImageRings, type ImageRings } from '../rdb/images.js';
+import { createImageRings, type ImageRings } from '../rdb/image-rings.js';
 import { createScripts, type ScriptsShape } from '../scripting/registry.js';
 import { formatSlab, PAGE_BYTES } from '../slab/alloc.js';
 import { Slab } from '../slab/slab.js';
 import { ClientDirectory } from '../stats/clients.js';
-import { CommandStats } from '../stats/commands.js';
+import { COMMANDS_MAX, CommandStats } from '../stats/commands.js';
+import { Hotkeys } from '../stats/hotkeys.js';
 import { LatencyMonitor } from '../stats/latency.js';
 import { ServerStats } from '../stats/server.js';
 import { Slowlog } from '../stats/slowlog.js';
@@ -41,37 +46,53 @@ export interface ProcessShape {
   readonly serverStats: SharedArrayBuffer;
   readonly slowlog: SharedArrayBuffer;
   readonly latency: SharedArrayBuffer;
+  readonly hotkeys: SharedArrayBuffer;
   readonly clients: SharedArrayBuffer;
   readonly control: SharedArrayBuffer;
-  /** The append logs: one per worker, and main's behind them. */
+  /** Where the native transport listens (net/listening.ts). */
+  readonly listening: SharedArrayBuffer;
+  /** The append logs: one per executing thread, and main's behind them. */
   readonly logs: LogsShape;
   readonly mesh: MeshShape;
   readonly board: BoardShape;
   readonly waiters: WaitersShape;
   readonly watchers: WatchersShape;
   readonly scripts: ScriptsShape;
+  readonly users: UsersShape;
+  readonly accessLog: SharedArrayBuffer;
   readonly pubsub: PubSubShape;
   /** What goes on with snapshots, and the images that writers make for the one that walks. */
   readonly saving: SharedArrayBuffer;
   readonly images: ImageRings;
   readonly tracking: TrackingShape;
+  /** What encrypts the tickets with which TLS clients come back: any thread knows them. */
+  readonly ticketKeys: Uint8Array;
   /** The most that maxclients may be set to. */
   readonly clientsMax: number;
   /** Slots of each thread in the client directory. */
   readonly clientsPerThread: number;
-  /** Mesh numbers: workers are 0 to threadCount − 1. */
+  /**
+   * Threads that execute commands, and their numbers everywhere: workers are 0 to threadCount − 1,
+   * behind them come the edges (edge.ts).
+   */
+  readonly executorCount: number;
+  /** How many of them live on Node's loop. */
+  readonly loopCount: number;
   readonly acceptorThread: number;
   readonly mainThread: number;
   /** The job that runs, as a holder of locks; there is one at a time. It has no ring. */
   readonly jobThread: number;
 }
 
-/** Threads of the mesh that are no workers: the acceptor and main. */
+/** As node:tls wants them. */
+const TICKET_KEY_BYTES = 48;
+
+/** Threads of the mesh that execute no commands: the acceptor and main. */
 const OTHER_THREADS = 2;
 
-/** Blocks of statistics: one for each worker, and the acceptor's behind them. */
-export function statThreads(shape: { readonly facts: ServerFacts }): number {
-  return shape.facts.threadCount + 1;
+/** Blocks of statistics: one for each executing thread, and the acceptor's behind them. */
+export function statThreads(shape: { readonly executorCount: number }): number {
+  return shape.executorCount + 1;
 }
 
 export interface ShapePlan {
@@ -79,17 +100,18 @@ export interface ShapePlan {
   readonly slabs: readonly SharedArrayBuffer[];
   readonly slabStarts: readonly number[];
   readonly databaseCount: number;
-  readonly commandCount: number;
   readonly clientsMax: number;
 }
 
 export function createShape(plan: ShapePlan): ProcessShape {
   const { facts } = plan;
-  const { threadCount } = facts;
-  const workerSleep: SleepKind = facts.transport === 'native' ? 'epoll' : 'loop';
-  const acceptorSleep: SleepKind = facts.transport === 'native' ? 'epoll' : 'loop';
-  const sleeps: SleepKind[] = Array.from({ length: threadCount }, () => workerSleep);
-  sleeps.push(acceptorSleep, 'loop');
+  const { threadCount, edges } = facts;
+  const executorCount = threadCount + edges.length;
+  const ownSleep: SleepKind = facts.transport === 'native' ? 'epoll' : 'loop';
+  const sleeps: SleepKind[] = Array.from({ length: threadCount }, () => ownSleep);
+  for (const _edge of edges) sleeps.push('loop');
+  // The acceptor, main.
+  sleeps.push(ownSleep, 'loop');
   // The acceptor spreads connections evenly, but closings need not be: any worker may hold most.
   const clientsPerThread = plan.clientsMax + 32;
   for (const slab of attachSlabs(plan.slabs, plan.slabStarts)) {
@@ -102,31 +124,38 @@ export function createShape(plan: ShapePlan): ProcessShape {
     databaseCount: plan.databaseCount,
     hashKey: drawHashKey(),
     clock: new SharedArrayBuffer(CLOCK_DOUBLES * 8),
-    lookups: new SharedArrayBuffer(threadCount * Lookup.Words * 8),
-    commandStats: new SharedArrayBuffer(CommandStats.bytesFor(plan.commandCount, threadCount)),
-    serverStats: new SharedArrayBuffer(ServerStats.bytesFor(statThreads(plan))),
+    lookups: new SharedArrayBuffer(executorCount * Lookup.Words * 8),
+    commandStats: new SharedArrayBuffer(CommandStats.bytesFor(COMMANDS_MAX, executorCount)),
+    serverStats: new SharedArrayBuffer(ServerStats.bytesFor(executorCount + 1)),
     slowlog: new SharedArrayBuffer(Slowlog.bytesFor(SLOWLOG_ENTRIES_MAX)),
     latency: new SharedArrayBuffer(LatencyMonitor.bytes),
-    clients: new SharedArrayBuffer(ClientDirectory.bytesFor(threadCount, clientsPerThread)),
+    hotkeys: new SharedArrayBuffer(Hotkeys.bytesFor(executorCount)),
+    clients: new SharedArrayBuffer(ClientDirectory.bytesFor(executorCount, clientsPerThread)),
     control: createControl(),
-    logs: createLogs(threadCount + 1),
+    listening: createListening(),
+    logs: createLogs(executorCount + 1),
     mesh: createMesh({ sleeps }),
-    board: createBoard({ threadCount }),
-    waiters: createWaiters(threadCount, plan.slabs.length),
-    watchers: createWatchers(threadCount, plan.slabs.length, threadCount * clientsPerThread),
+    board: createBoard({ threadCount: executorCount }),
+    waiters: createWaiters(executorCount, plan.slabs.length),
+    watchers: createWatchers(executorCount, plan.slabs.length, executorCount * clientsPerThread),
     scripts: createScripts(),
+    users: createUsers(),
+    accessLog: createAccessLog(),
     pubsub: {
-      registry: createRegistry(threadCount),
+      registry: createRegistry(executorCount),
       notices: createNotices(plan.slabs.length),
     },
-    saving: createSaving(threadCount + OTHER_THREADS, Math.floor(facts.startedMs / 1000)),
-    images: createImageRings(threadCount + OTHER_THREADS),
-    tracking: createTracking(threadCount, plan.slabs.length),
+    saving: createSaving(executorCount + OTHER_THREADS, Math.floor(facts.startedMs / 1000)),
+    images: createImageRings(executorCount + OTHER_THREADS),
+    tracking: createTracking(executorCount, plan.slabs.length),
+    ticketKeys: Uint8Array.from(Buffer.from(randomHex(TICKET_KEY_BYTES), 'hex')),
     clientsMax: plan.clientsMax,
     clientsPerThread,
-    acceptorThread: threadCount,
-    mainThread: threadCount + 1,
-    jobThread: threadCount + OTHER_THREADS,
+    executorCount,
+    loopCount: facts.transport === 'native' ? edges.length : executorCount,
+    acceptorThread: executorCount,
+    mainThread: executorCount + 1,
+    jobThread: executorCount + OTHER_THREADS,
   };
 }
 

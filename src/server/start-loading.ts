@@ -1,37 +1,37 @@
 // Loading as the main thread does it: what it needs to execute commands, and what tells the others
-// about it. The gate is up in all threads meanwhile; whoever calls this lowers it.
+// about it. The gate is up in all threads meanwhile; whoever calls this lowers it. Main loads this
+// module, and with it all commands, only when there is data (fresh-start.ts).
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SystemClock } from '../base/clock.js';
 import { SystemDisk } from '../base/disk.js';
 import { setHashKey } from '../base/hash.js';
-import { randomHex } from '../base/prng.js';
+import { allCommands } from '../commands/index.js';
 import type { Config } from '../config/config.js';
 import { limits } from '../dispatch/limits.js';
-import type { CommandTable } from '../dispatch/table.js';
+import { CommandTable } from '../dispatch/table.js';
 import { Keyspace } from '../keyspace/keyspace.js';
 import { holderOf } from '../slab/lock.js';
 import { ServerStats } from '../stats/server.js';
+import { adoptStamping } from './eviction.js';
 import { adoptThresholds } from './executor.js';
+import { newHistory } from './fresh-start.js';
 import type { LogFile } from './log-file.js';
 import { type RecoveryResult, recover } from './recovery.js';
 import { Replay, uncountedLookups } from './replay.js';
 import { attachSlabs, type ProcessShape, statThreads } from './shape.js';
 
-const HISTORY_BYTES = 20;
-
 export interface LoadingServer {
   readonly shape: ProcessShape;
   readonly config: Config;
   readonly log: LogFile;
-  readonly table: CommandTable;
   /** The server is to end. */
   isStopping(): boolean;
 }
 
 /** Loads the data directory, which is the process's own. */
 export function loadData(server: LoadingServer): Promise<RecoveryResult> {
-  const { shape, config, log, table } = server;
+  const { shape, config, log } = server;
   setHashKey(shape.hashKey);
   adoptThresholds(config);
   // Values may be as long as the configuration of whoever wrote them allowed.
@@ -40,9 +40,11 @@ export function loadData(server: LoadingServer): Promise<RecoveryResult> {
   const slabs = attachSlabs(shape.slabs, shape.slabStarts);
   const stats = new ServerStats(shape.serverStats, statThreads(shape), 0);
   const thread = shape.mainThread;
+  const keyspace = new Keyspace(slabs, shape.databaseCount, uncountedLookups());
+  adoptStamping(keyspace, config);
   const replay = new Replay({
-    keyspace: new Keyspace(slabs, shape.databaseCount, uncountedLookups()),
-    table,
+    keyspace,
+    table: new CommandTable(allCommands),
     config,
     clock,
     waiters: shape.waiters,
@@ -58,7 +60,7 @@ export function loadData(server: LoadingServer): Promise<RecoveryResult> {
     replay,
     holder: holderOf(thread),
     log: (level, line) => log.write(level, line),
-    newHistory: () => randomHex(HISTORY_BYTES),
+    newHistory,
     noteKeys: (loaded, expired) => stats.noteLoadedKeys(loaded, expired),
     turn: (ms) => (ms > 0 ? sleep(ms) : new Promise((resolve) => setImmediate(resolve))),
     delayUs: () => delayOf(config.number('key-load-delay')),

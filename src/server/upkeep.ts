@@ -6,6 +6,7 @@
 import { addressOf, getTid, madviseDontNeed } from '../base/libc.js';
 import { type UpkeepStep, upkeepStep } from '../keyspace/upkeep.js';
 import { Refusal } from '../resp/errors.js';
+import { PAGE_BYTES } from '../slab/alloc.js';
 import { claimLock, holderOf, releaseLock, tryLock } from '../slab/lock.js';
 import { Header } from '../slab/slab.js';
 import { LatencyEvent } from '../stats/latency.js';
@@ -18,6 +19,8 @@ const INTERVAL_MS = 100;
 /** A round that found much to do goes on at once, but leaves clients their turns in between. */
 const SLICE_MS = 1;
 const IDLE_CHECK_MS = 1000;
+/** The share of maxmemory that free pages may take which are not given back. */
+const IDLE_SHARE = 32;
 
 export class Upkeep {
   private readonly executor: Executor;
@@ -67,8 +70,12 @@ export class Upkeep {
       if (clock.monotonicMs() - startMs > SLICE_MS) return 0;
     }
     while (this.position < this.own.length) {
-      if (this.tend(this.own[this.position]!)) this.position++;
-      if (clock.monotonicMs() - startMs > SLICE_MS) return 0;
+      const isDone = this.tend(this.own[this.position]!);
+      if (isDone) this.position++;
+      if (clock.monotonicMs() - startMs > SLICE_MS) {
+        if (!isDone) this.executor.stats.add(Counter.ExpireTimeCapped, 1);
+        return 0;
+      }
     }
     this.isRoundOpen = false;
     return Math.max(0, this.nextRoundMs - clock.monotonicMs());
@@ -92,7 +99,9 @@ export class Upkeep {
     }
     const startMs = clock.monotonicMs();
     const done = upkeepStep(partition, this.stepFor(index, control.activeExpire));
-    latency.sample(LatencyEvent.ExpireCycle, clock.monotonicMs() - startMs);
+    const tookMs = clock.monotonicMs() - startMs;
+    latency.sample(LatencyEvent.ExpireCycle, tookMs);
+    this.executor.stats.add(Counter.ActiveExpireMs, tookMs);
     // Some wait for a key to go.
     if (runner.blocking.hasReady) runner.serveWaiting(index);
     releaseLock(words, Header.Lock);
@@ -108,11 +117,19 @@ export class Upkeep {
     return {
       expires,
       nowMs: this.executor.clock.nowMs(),
+      pagesKept: this.pagesKept(),
       give:
         address === undefined
           ? null
           : (byteOffset, bytes) => void madviseDontNeed(address + byteOffset, bytes),
     };
+  }
+
+  /** With maxmemory the process is to stay near it: a thirty-second of it lies idle at most. */
+  private pagesKept(): number {
+    const { eviction, keyspace } = this.executor;
+    if (eviction.limitBytes === 0) return Number.POSITIVE_INFINITY;
+    return Math.floor(eviction.limitBytes / IDLE_SHARE / PAGE_BYTES / keyspace.partitions.length);
   }
 
   private countTime(): void {

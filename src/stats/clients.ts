@@ -14,7 +14,8 @@
 //
 //   ┌──────────────────────┬─────────────────────────┬──────────────────────────────────────────
 //   │ head: next id (i64)  │ a line for each thread: │ slots of thread 0 │ slots of thread 1 …
-//   │                      │ wishes, open slots      │
+//   │                      │ wishes, open slots, and │
+//   │                      │ the bytes of all        │
 //   └──────────────────────┴─────────────────────────┴──────────────────────────────────────────
 //   slot: words (Word), doubles (Double), then texts with a word of length before each
 
@@ -51,8 +52,10 @@ export const enum Wish {
 
 /** Longest name, bytes: queue libraries make long ones. */
 export const CLIENT_NAME_BYTES_MAX = 256;
-/** Longest library name, library version and user, bytes. */
+/** Longest library name and library version, bytes. */
 export const CLIENT_TEXT_BYTES_MAX = 64;
+/** Longest name of a user, bytes. */
+export const CLIENT_USER_BYTES_MAX = 256;
 /** Longest address: a unix socket's path has up to 108 bytes. */
 export const CLIENT_ADDRESS_BYTES_MAX = 124;
 
@@ -91,6 +94,8 @@ export interface ClientView extends ClientFacts {
   readonly queuedBytes: number;
   readonly outputBytes: number;
   readonly outputChunks: number;
+  /** All that it takes. */
+  readonly totalBytes: number;
   /** The session that gets its invalidations; 0 for itself, -1 while nothing is tracked. */
   readonly redirect: number;
 }
@@ -103,6 +108,8 @@ const enum Head {
 const enum Line {
   Wishes = 0,
   Open = 1,
+  /** What the thread's connections take, bytes: a double. */
+  Bytes = 2,
   Words = 16,
 }
 
@@ -122,7 +129,8 @@ const enum Word {
   Watched = 12,
   Command = 13,
   OutputChunks = 14,
-  /** 15 is unused: doubles start at an even word. */
+  Prefixes = 15,
+  /** Doubles start at an even word. */
   Doubles = 16,
 }
 
@@ -151,7 +159,13 @@ const NAME_AT = LOCAL_ADDRESS_AT + Text.Bytes + CLIENT_ADDRESS_BYTES_MAX;
 const LIBRARY_NAME_AT = NAME_AT + Text.Bytes + CLIENT_NAME_BYTES_MAX;
 const LIBRARY_VERSION_AT = LIBRARY_NAME_AT + Text.Bytes + CLIENT_TEXT_BYTES_MAX;
 const USER_AT = LIBRARY_VERSION_AT + Text.Bytes + CLIENT_TEXT_BYTES_MAX;
-const SLOT_BYTES = Math.ceil((USER_AT + Text.Bytes + CLIENT_TEXT_BYTES_MAX) / 64) * 64;
+const SLOT_BYTES = Math.ceil((USER_AT + Text.Bytes + CLIENT_USER_BYTES_MAX) / 64) * 64;
+
+/** What a connection takes by itself, and with each thing that is noted for it: about. */
+const CLIENT_BYTES = 2048;
+const WATCHED_KEY_BYTES = 64;
+const SUBSCRIPTION_BYTES = 96;
+const PREFIX_BYTES = 96;
 
 /** A wish is its kind and the low bits of the id it is meant for. */
 const WISH_KIND_BITS = 2;
@@ -233,16 +247,18 @@ export class ClientDirectory {
     this.writeText(at, NAME_AT, '', CLIENT_NAME_BYTES_MAX);
     this.writeText(at, LIBRARY_NAME_AT, '', CLIENT_TEXT_BYTES_MAX);
     this.writeText(at, LIBRARY_VERSION_AT, '', CLIENT_TEXT_BYTES_MAX);
-    this.writeText(at, USER_AT, 'default', CLIENT_TEXT_BYTES_MAX);
+    this.writeText(at, USER_AT, 'default', CLIENT_USER_BYTES_MAX);
     i32[at + Word.IsOpen] = 1;
     this.endWriting(at);
     const line = this.lineOf(this.thread);
     i32[line + Line.Open] = i32[line + Line.Open]! + 1;
+    this.grew(this.bytesAt(at));
     return slot;
   }
 
   close(slot: number): void {
     const at = this.ownWordOf(slot);
+    this.grew(-this.bytesAt(at));
     this.startWriting(at);
     this.i32[at + Word.IsOpen] = 0;
     this.i32[at + Word.Wish] = 0;
@@ -261,6 +277,7 @@ export class ClientDirectory {
     flags: number,
     inputBytes: number,
     outputBytes: number,
+    argumentBytes = 0,
   ): void {
     const { i32, f64 } = this;
     const at = this.wordOf(slot);
@@ -269,8 +286,15 @@ export class ClientDirectory {
     i32[at + Word.Command] = commandId;
     i32[at + Word.Database] = database;
     i32[at + Word.Flags] = flags;
+    const before =
+      f64[doubles + Double.InputBytes]! +
+      f64[doubles + Double.OutputBytes]! +
+      f64[doubles + Double.ArgumentBytes]!;
+    const grown = inputBytes + outputBytes + argumentBytes - before;
     f64[doubles + Double.InputBytes] = inputBytes;
     f64[doubles + Double.OutputBytes] = outputBytes;
+    f64[doubles + Double.ArgumentBytes] = argumentBytes;
+    if (grown !== 0) this.grew(grown);
   }
 
   /** The part of `touch` that a command may know by itself, in the middle of a turn. */
@@ -289,14 +313,18 @@ export class ClientDirectory {
     sizes: { inputFreeBytes: number; argumentBytes: number; outputChunks: number },
   ): void {
     const at = this.ownWordOf(slot);
+    const before = this.bytesAt(at);
     this.f64[this.doubleOf(at, Double.InputFreeBytes)] = sizes.inputFreeBytes;
     this.f64[this.doubleOf(at, Double.ArgumentBytes)] = sizes.argumentBytes;
     this.i32[at + Word.OutputChunks] = sizes.outputChunks;
+    this.grew(this.bytesAt(at) - before);
   }
 
   /** Input that is held, or the command that runs: what CLIENT LIST shows its own session of. */
   setInput(slot: number, bytes: number): void {
-    this.f64[this.doubleOf(this.ownWordOf(slot), Double.InputBytes)] = bytes;
+    const at = this.doubleOf(this.ownWordOf(slot), Double.InputBytes);
+    this.grew(bytes - this.f64[at]!);
+    this.f64[at] = bytes;
   }
 
   setProtocol(slot: number, protocol: number): void {
@@ -305,17 +333,29 @@ export class ClientDirectory {
 
   setSubscriptions(slot: number, channels: number, patterns: number, shards: number): void {
     const at = this.ownWordOf(slot);
+    const before = this.bytesAt(at);
     this.i32[at + Word.Subscriptions] = channels;
     this.i32[at + Word.Patterns] = patterns;
     this.i32[at + Word.Shards] = shards;
+    this.grew(this.bytesAt(at) - before);
   }
 
   /** MULTI: commands queued (-1 outside of it), their bytes, and keys watched. */
   setTransaction(slot: number, queued: number, queuedBytes: number, watched: number): void {
     const at = this.ownWordOf(slot);
+    const before = this.bytesAt(at);
     this.i32[at + Word.Queued] = queued;
     this.i32[at + Word.Watched] = watched;
     this.f64[this.doubleOf(at, Double.QueuedBytes)] = queuedBytes;
+    this.grew(this.bytesAt(at) - before);
+  }
+
+  /** CLIENT TRACKING: prefixes of broadcast mode. */
+  setPrefixes(slot: number, count: number): void {
+    const at = this.ownWordOf(slot);
+    const before = this.bytesAt(at);
+    this.i32[at + Word.Prefixes] = count;
+    this.grew(this.bytesAt(at) - before);
   }
 
   /** CLIENT TRACKING: who gets its invalidations (0 for itself), -1 when it is off. */
@@ -337,7 +377,7 @@ export class ClientDirectory {
   }
 
   setUser(slot: number, user: string): void {
-    this.setText(slot, USER_AT, user);
+    this.setText(slot, USER_AT, user, CLIENT_USER_BYTES_MAX);
   }
 
   /** Has somebody left a wish since takeWishes? One load. */
@@ -403,6 +443,32 @@ export class ClientDirectory {
     return sum;
   }
 
+  /** What the connections of all threads take, bytes. */
+  totalBytes(): number {
+    let sum = 0;
+    for (let each = 0; each < this.threadCount; each++) sum += this.f64[this.bytesLineOf(each)]!;
+    return sum;
+  }
+
+  /**
+   * Calls `visit` for each open connection that nobody has told to close, with what it takes. Cheap
+   * beside views(): no texts are read.
+   */
+  eachSize(visit: (slot: number, id: number, bytes: number, flags: number) => void): void {
+    for (let thread = 0; thread < this.threadCount; thread++) {
+      let left = this.count(thread);
+      const first = thread * this.slotsPerThread;
+      for (let local = 0; local < this.slotsPerThread && left > 0; local++) {
+        const at = this.wordOf(first + local);
+        if (this.i32[at + Word.IsOpen] !== 1) continue;
+        left--;
+        if (this.isEnding(at)) continue;
+        const id = this.f64[this.doubleOf(at, Double.Id)]!;
+        visit(first + local, id, this.bytesAt(at), this.i32[at + Word.Flags]!);
+      }
+    }
+  }
+
   /** The connection in a slot; null when there is none, or none but one that was told to close. */
   view(slot: number): ClientView | null {
     const at = this.wordOf(slot);
@@ -439,6 +505,11 @@ export class ClientDirectory {
       }
     }
     return views.sort((a, b) => a.id - b.id);
+  }
+
+  /** The user as whom the session in a slot acts; one that is being set may be torn. */
+  userOf(slot: number): string {
+    return this.readText(this.wordOf(slot), USER_AT);
   }
 
   find(id: number): ClientView | null {
@@ -491,8 +562,37 @@ export class ClientDirectory {
       queuedBytes: f64[doubles + Double.QueuedBytes]!,
       outputBytes: f64[doubles + Double.OutputBytes]!,
       outputChunks: i32[at + Word.OutputChunks]!,
+      totalBytes: this.bytesAt(at),
       redirect: f64[doubles + Double.Redirect]!,
     };
+  }
+
+  /** What a connection takes. */
+  private bytesAt(at: number): number {
+    const { i32, f64 } = this;
+    const doubles = (at + Word.Doubles) >> 1;
+    const names = i32[at + Word.Subscriptions]! + i32[at + Word.Patterns]! + i32[at + Word.Shards]!;
+    return (
+      CLIENT_BYTES +
+      f64[doubles + Double.InputBytes]! +
+      f64[doubles + Double.InputFreeBytes]! +
+      f64[doubles + Double.ArgumentBytes]! +
+      f64[doubles + Double.QueuedBytes]! +
+      f64[doubles + Double.OutputBytes]! +
+      i32[at + Word.Watched]! * WATCHED_KEY_BYTES +
+      names * SUBSCRIPTION_BYTES +
+      i32[at + Word.Prefixes]! * PREFIX_BYTES
+    );
+  }
+
+  /** Own connections take `bytes` more. */
+  private grew(bytes: number): void {
+    const at = this.bytesLineOf(this.thread);
+    this.f64[at] = this.f64[at]! + bytes;
+  }
+
+  private bytesLineOf(thread: number): number {
+    return (this.lineOf(thread) + Line.Bytes) >> 1;
   }
 
   private lineOf(thread: number): number {

@@ -17,6 +17,11 @@ const enum Row {
   Words = 52,
 }
 
+/**
+ * Rows of a thread's block. Their memory is made by main, which does not load the commands; a row
+ * that no command uses costs address space only.
+ */
+export const COMMANDS_MAX = 640;
 /** Buckets of a latency histogram. */
 export const HISTOGRAM_BUCKETS = 48;
 const SMALLEST_US = 0.5;
@@ -111,6 +116,24 @@ export class CommandStats {
       calls += this.all[(thread * this.commandCount + id) * Row.Words + Row.Calls]!;
     }
     return calls;
+  }
+
+  /** Calls of all commands in one thread. */
+  callsIn(thread: number): number {
+    let calls = 0;
+    for (let id = 0; id < this.commandCount; id++) {
+      calls += this.all[(thread * this.commandCount + id) * Row.Words + Row.Calls]!;
+    }
+    return calls;
+  }
+
+  /** Time of all commands in one thread. */
+  microsecondsIn(thread: number): number {
+    let sum = 0;
+    for (let id = 0; id < this.commandCount; id++) {
+      sum += this.all[(thread * this.commandCount + id) * Row.Words + Row.Microseconds]!;
+    }
+    return sum;
   }
 
   /** Forgets everything; counts of other threads that are being written may survive by one. */

@@ -33,6 +33,10 @@ export const enum Counter {
   Changes = 17,
   EventLoopTurns = 18,
   EventLoopUs = 19,
+  AclCommandDenied = 20,
+  AclKeyDenied = 21,
+  AclChannelDenied = 22,
+  MigrateSockets = 23,
   Count = 24,
 }
 
@@ -57,9 +61,14 @@ const enum Shared {
   LoadingLoadedBytes = 30,
   LoadedKeys = 32,
   LoadedExpiredKeys = 34,
+  /** Used memory is above maxmemory since; 0 while it is not. */
+  ExceededSinceMs = 36,
+  ExceededMs = 38,
   /** Forty bytes of text. */
   ReplicationId = 16,
-  Words = 40,
+  CyclesPerSecond = 40,
+  CycleUs = 42,
+  Words = 44,
 }
 
 export interface LoadingFigures {
@@ -94,6 +103,8 @@ export class ServerStats {
   private readonly operations = new Rate();
   private readonly input = new Rate();
   private readonly output = new Rate();
+  private readonly cycles = new Rate();
+  private readonly cycleTimes = new Rate();
 
   constructor(buffer: SharedArrayBuffer, threadCount: number, thread: number) {
     this.buffer = buffer;
@@ -127,6 +138,34 @@ export class ServerStats {
     const index = this.codeIndexOf(code);
     if (index === -1) return;
     this.own[ERRORS_AT + index] = this.own[ERRORS_AT + index]! + 1;
+  }
+
+  /** What this thread has counted. */
+  ownCount(counter: Counter): number {
+    return this.own[counter]!;
+  }
+
+  /**
+   * Used memory stays above maxmemory for now, or is within it again. Two threads that see its end
+   * at once may count some milliseconds twice.
+   */
+  noteMemoryExceeded(nowMs: number): void {
+    if (this.f64[Shared.ExceededSinceMs >> 1] === 0) this.f64[Shared.ExceededSinceMs >> 1] = nowMs;
+  }
+
+  noteMemoryWithin(nowMs: number): void {
+    const { f64 } = this;
+    const sinceMs = f64[Shared.ExceededSinceMs >> 1]!;
+    if (sinceMs === 0) return;
+    f64[Shared.ExceededSinceMs >> 1] = 0;
+    f64[Shared.ExceededMs >> 1] = f64[Shared.ExceededMs >> 1]! + Math.max(0, nowMs - sinceMs);
+  }
+
+  /** For how long used memory was above maxmemory, before now and now, milliseconds. */
+  memoryExceeded(nowMs: number): { readonly totalMs: number; readonly currentMs: number } {
+    const sinceMs = this.f64[Shared.ExceededSinceMs >> 1]!;
+    const currentMs = sinceMs === 0 ? 0 : Math.max(0, nowMs - sinceMs);
+    return { totalMs: this.f64[Shared.ExceededMs >> 1]! + currentMs, currentMs };
   }
 
   // ---- reading --------------------------------------------------------------------------------
@@ -175,6 +214,11 @@ export class ServerStats {
     f64[Shared.OperationsPerSecond >> 1] = this.operations.next(nowMs, commands);
     f64[Shared.InputPerSecond >> 1] = this.input.next(nowMs, this.total(Counter.InputBytes));
     f64[Shared.OutputPerSecond >> 1] = this.output.next(nowMs, this.total(Counter.OutputBytes));
+    const cycles = this.total(Counter.EventLoopTurns);
+    f64[Shared.CyclesPerSecond >> 1] = this.cycles.next(nowMs, cycles);
+    // What a cycle took is what the time gained while their count went on: a rate per cycle.
+    const perThousand = this.cycleTimes.next(cycles, this.total(Counter.EventLoopUs));
+    f64[Shared.CycleUs >> 1] = perThousand / 1000;
   }
 
   get operationsPerSecond(): number {
@@ -187,6 +231,15 @@ export class ServerStats {
 
   get outputBytesPerSecond(): number {
     return this.f64[Shared.OutputPerSecond >> 1]!;
+  }
+
+  /** Turns of the loops of all threads in a second, and how long one took, microseconds. */
+  get cyclesPerSecond(): number {
+    return this.f64[Shared.CyclesPerSecond >> 1]!;
+  }
+
+  get cycleUs(): number {
+    return this.f64[Shared.CycleUs >> 1]!;
   }
 
   /** What is being loaded; all zero when nothing was since the start. */
@@ -233,7 +286,7 @@ export class ServerStats {
 
   /** CONFIG RESETSTAT; counts of other threads that are being written may survive by one. */
   reset(): void {
-    const kept = [Counter.CpuUserUs, Counter.CpuSystemUs, Counter.Changes];
+    const kept = [Counter.CpuUserUs, Counter.CpuSystemUs, Counter.Changes, Counter.MigrateSockets];
     for (let thread = 0; thread < this.threadCount; thread++) {
       const at = this.blockAt(thread);
       const values = kept.map((counter) => this.f64[at + counter]!);

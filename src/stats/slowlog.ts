@@ -276,6 +276,7 @@ const SECRETS: Readonly<Record<string, ((args: Slices) => ReadonlySet<number>) |
     }
     return secrets;
   },
+  'acl|setuser': (args) => new Set(Array.from({ length: args.count - 2 }, (_, index) => index + 2)),
   'config|set'(args) {
     const secrets = new Set<number>();
     for (let index = 2; index + 1 < args.count; index += 2) {

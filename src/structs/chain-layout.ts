@@ -13,7 +13,11 @@ export const enum Chain {
   Directory = 4,
   BytesMax = 5,
   ElementsMax = 6,
-  Words = 7,
+  /** Of a snapshot's walk: see chain-first.ts. */
+  Walk = 7,
+  Front = 8,
+  Back = 9,
+  Words = 10,
 }
 export const enum Place {
   Node = 0,

@@ -4,10 +4,10 @@
 // from node to node.
 //
 //   chain, a block of its own
-//   ┌──────────┬───────┬──────────────────┬──────────────┬───────────┬─────────────────┐
-//   │ elements │ nodes │ first: its place │ mask: places │ directory │ most bytes and  │
-//   │          │       │ in the ring      │ less one     │           │ elements a node │
-//   └──────────┴───────┴──────────────────┴──────────────┴───────────┴─────────────────┘
+//   ┌──────────┬───────┬──────────────────┬──────────────┬───────────┬─────────────────┬─────────┐
+//   │ elements │ nodes │ first: its place │ mask: places │ directory │ most bytes and  │ walk, 3 │
+//   │          │       │ in the ring      │ less one     │           │ elements a node │ words   │
+//   └──────────┴───────┴──────────────────┴──────────────┴───────────┴─────────────────┴─────────┘
 //   directory: three words for each place of the ring
 //   ┌──────┬──────────┬───────┬──────┬──────────┬───────┬── …
 //   │ node │ elements │ bytes │ node │ elements │ bytes │
@@ -41,6 +41,7 @@ import {
   SMALL_BYTES_MAX,
 } from '../slab/alloc.js';
 import { NONE, type Slab } from '../slab/slab.js';
+import { checkChainWalk, placesChanged, savePlaceFirst } from './chain-first.js';
 import { allows, Chain, type ChainRef, Place, placeAt } from './chain-layout.js';
 import {
   checkPacked,
@@ -213,6 +214,7 @@ export function createChain(slab: Slab, limit: number): ChainRef {
   i32[at + Chain.Directory] = allocateBlock(slab, PLACES_MIN * Place.Words * 4);
   i32[at + Chain.BytesMax] = nodeBytesMax(limit);
   i32[at + Chain.ElementsMax] = limit < 0 ? INT32_MAX : Math.min(limit, CHAIN_LIMIT_MAX);
+  i32.fill(0, at + Chain.Walk, at + Chain.Words);
   return chain;
 }
 
@@ -249,6 +251,7 @@ function insertPlace(
   const at = chain << 1;
   const nodes = i32[at + Chain.Nodes]!;
   if (nodes > i32[at + Chain.Mask]!) resizeDirectory(slab, chain, 2 * nodes);
+  placesChanged(slab, chain, index, 1);
   // The shorter side moves.
   if (index < nodes >>> 1 || (index === 0 && nodes !== 0)) {
     i32[at + Chain.First] = (i32[at + Chain.First]! - 1) & i32[at + Chain.Mask]!;
@@ -269,6 +272,8 @@ function insertPlace(
 function removePlace(slab: Slab, chain: ChainRef, index: number): void {
   const { i32 } = slab;
   const at = chain << 1;
+  savePlaceFirst(slab, chain, index);
+  placesChanged(slab, chain, index, -1);
   const place = placeAt(slab, chain, index);
   const nodes = i32[at + Chain.Nodes]! - 1;
   releasePacked(slab, i32[place + Place.Node]! as BlockRef);
@@ -364,6 +369,7 @@ export function chainPush(
   const at = chain << 1;
   const nodes = i32[at + Chain.Nodes]!;
   const index = isHead ? 0 : nodes - 1;
+  if (nodes !== 0) savePlaceFirst(slab, chain, index);
   let place = placeAt(slab, chain, index);
   if (nodes === 0 || !allows(slab, chain, place, length)) {
     if (nodes !== 0) seal(slab, chain, index);
@@ -465,6 +471,7 @@ export function chainInsert(
   length: number,
 ): void {
   const { slab, chain, place, element } = cursor;
+  savePlaceFirst(slab, chain, place);
   const isFirst = !isBehind && isFirstElement(element);
   const isLast = isBehind && !element.next();
   if (allows(slab, chain, placeAt(slab, chain, place), length)) {
@@ -519,6 +526,7 @@ function pushInto(
   start: number,
   length: number,
 ): void {
+  savePlaceFirst(slab, chain, place);
   const node = chainNode(slab, chain, place);
   const grown = isHead
     ? packedPrepend(slab, node, u8, start, length)
@@ -550,6 +558,8 @@ function join(slab: Slab, chain: ChainRef, index: number): boolean {
   const bytes = i32[first + Place.Bytes]! + i32[second + Place.Bytes]! - LISTPACK_HEAD_BYTES;
   const elements = i32[first + Place.Elements]! + i32[second + Place.Elements]!;
   if (bytes > i32[at + Chain.BytesMax]! || elements > i32[at + Chain.ElementsMax]!) return false;
+  savePlaceFirst(slab, chain, index);
+  savePlaceFirst(slab, chain, index + 1);
   const source = i32[second + Place.Node]! as BlockRef;
   let node = i32[first + Place.Node]! as BlockRef;
   measured.open(slab, source);
@@ -575,6 +585,7 @@ export function chainReplace(
   length: number,
 ): void {
   const { slab, chain, place, element } = cursor;
+  savePlaceFirst(slab, chain, place);
   const oldBytes = listpackElementBytes(element);
   const node = packedReplace(slab, element, u8, start, length);
   settleNode(slab, chain, place, node, 0, encodedListpackBytes(length) - oldBytes);
@@ -583,6 +594,7 @@ export function chainReplace(
 /** Takes the cursor's element out; the cursor then stands on the one behind it, or on none. */
 export function chainDelete(cursor: ChainCursor): boolean {
   const { slab, chain, place, element } = cursor;
+  savePlaceFirst(slab, chain, place);
   if (slab.i32[placeAt(slab, chain, place) + Place.Elements] === 1) {
     removePlace(slab, chain, place);
     if (place < chainNodes(slab, chain)) {
@@ -636,6 +648,7 @@ function removeRun(
   element: Packed,
   count: number,
 ): number {
+  savePlaceFirst(slab, chain, place);
   measured.open(slab, element.ref).stand(element.before, element.token);
   const bytes = runBytes(count);
   const before = slab.i32[placeAt(slab, chain, place) + Place.Elements]!;
@@ -734,5 +747,6 @@ export function checkChain(slab: Slab, chain: ChainRef): void {
     assert(bytes === i32[place + Place.Bytes], 'the directory measures what a node holds');
     count += elements;
   }
+  checkChainWalk(slab, chain);
   assert(count === chainCount(slab, chain), 'a chain counts what its nodes hold');
 }

@@ -19,6 +19,7 @@ import {
   SHORT_BYTES_MAX,
   SHRINK_BYTES_MIN,
 } from './packed-layout.js';
+import { isWalked } from './walked.js';
 
 /**
  * Puts the text u8[start, start + length) before the first element or behind the last. Returns how
@@ -37,7 +38,7 @@ export function pushInPlace(
   const { i32 } = slab;
   const at = chain << 1;
   const nodes = i32[at + Chain.Nodes]!;
-  if (nodes === 0) return 0;
+  if (nodes === 0 || isWalked(slab, at + Chain.Walk)) return 0;
   const place = placeAt(slab, chain, isHead ? 0 : nodes - 1);
   if (!allows(slab, chain, place, length)) return 0;
   const node = i32[place + Place.Node]! as BlockRef;
@@ -108,7 +109,7 @@ export function findEnd(slab: Slab, chain: ChainRef, isHead: boolean): boolean {
   const { i32, u8 } = slab;
   const nodes = i32[(chain << 1) + Chain.Nodes]!;
   // A chain of one node may become a packed list.
-  if (nodes < 2) return false;
+  if (nodes < 2 || isWalked(slab, (chain << 1) + Chain.Walk)) return false;
   const place = placeAt(slab, chain, isHead ? 0 : nodes - 1);
   if (i32[place + Place.Elements] === 1) return false;
   const node = i32[place + Place.Node]! as BlockRef;

@@ -1,12 +1,14 @@
 // What tables look like in memory, for the two files that know: table.ts, where the picture stands,
 // and table-walk.ts.
 
-/** A table's three words, inside a root or a block of its owner. */
+/** A table's words, inside a root or a block of its owner. */
 export const enum TableRoot {
   Directory = 0,
   Depth = 1,
   Count = 2,
-  Words = 3,
+  /** Of a value's table: see walked.ts. */
+  Walk = 3,
+  Words = 4,
 }
 
 export const enum Bucket {

@@ -100,3 +100,56 @@ export function tableBytes(slab: Slab, rootAt: number): number {
   }
   return bytes;
 }
+
+/** Bytes of directory and segments alone: the buckets themselves are not looked at. */
+export function tableFrameBytes(slab: Slab, rootAt: number): number {
+  const { i32 } = slab;
+  const directory = i32[rootAt + TableRoot.Directory]!;
+  if (directory === NONE) return 0;
+  const depth = i32[rootAt + TableRoot.Depth]!;
+  let bytes = capacityOf(slab, directory as BlockRef);
+  for (let place = 0; place < 1 << depth; ) {
+    const entry = i32[(directory << 1) + place]!;
+    bytes += SEGMENT_BYTES;
+    place += 1 << (depth - (entry & DEPTH_MASK));
+  }
+  return bytes;
+}
+
+/**
+ * Up to `count` refs of the table into `into`, from a bucket drawn with `draw` (uniform below its
+ * argument) on, and how many they are. Things that stand together have nothing in common but bits
+ * of their hashes, so they are as good as drawn one by one, for a tenth of the cache misses; but
+ * those of short chains and of young segments come somewhat more often than others.
+ */
+export function someRefs(
+  slab: Slab,
+  rootAt: number,
+  draw: (below: number) => number,
+  into: Int32Array,
+  count: number,
+): number {
+  const { i32 } = slab;
+  if (i32[rootAt + TableRoot.Count] === 0) return 0;
+  const depth = i32[rootAt + TableRoot.Depth]!;
+  const directoryAt = i32[rootAt + TableRoot.Directory]! << 1;
+  const buckets = BUCKETS_PER_SEGMENT << depth;
+  let place = draw(buckets);
+  // Always from the first slot on, what stands in the last ones would hardly ever be met.
+  const firstSlot = draw(SLOTS);
+  let found = 0;
+  // Once over all of them at the most: a table that was large may be nearly empty.
+  for (let left = buckets; left > 0 && found < count; left--) {
+    const segment = i32[directoryAt + Math.floor(place / BUCKETS_PER_SEGMENT)]! & ~DEPTH_MASK;
+    let bucket = (segment << 1) + (place % BUCKETS_PER_SEGMENT) * Bucket.Words;
+    while (bucket !== 0) {
+      for (let turn = 0; turn < SLOTS && found < count; turn++) {
+        const ref = i32[bucket + Bucket.Refs + ((firstSlot + turn) % SLOTS)]!;
+        if (ref !== NONE) into[found++] = ref;
+      }
+      bucket = (i32[bucket + Bucket.Link]! & LINK_MASK) << 1;
+    }
+    place = (place + 1) % buckets;
+  }
+  return found;
+}

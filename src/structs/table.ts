@@ -36,6 +36,7 @@ import {
   SLOTS,
   TableRoot,
 } from './table-layout.js';
+import { Walk } from './walked.js';
 
 export { TableRoot };
 
@@ -172,6 +173,19 @@ export function setEpoch(slab: Slab, bucket: number, epoch: number): void {
   slab.i32[at] = (slab.i32[at]! & LINK_MASK) | (epoch << EPOCH_SHIFT);
 }
 
+/** Does the table hold `ref` where things with this hash stand? Nothing of the thing is read. */
+export function hasRef(slab: Slab, rootAt: number, hash: number, ref: number): boolean {
+  const { i32 } = slab;
+  let bucket = bucketAt(slab, rootAt, hash);
+  while (bucket !== 0) {
+    for (let slot = 0; slot < SLOTS; slot++) {
+      if (i32[bucket + Bucket.Refs + slot] === ref) return true;
+    }
+    bucket = (i32[bucket + Bucket.Link]! & LINK_MASK) << 1;
+  }
+  return false;
+}
+
 /** Calls `visit` for every ref in the chain of a first bucket. It may not change the table. */
 export function eachInBucket(
   slab: Slab,
@@ -203,7 +217,9 @@ export function insert(
   epoch: number,
 ): void {
   const { i32 } = slab;
-  if (i32[rootAt + TableRoot.Directory] === NONE) createTable(slab, rootAt, epoch);
+  if (i32[rootAt + TableRoot.Directory] === NONE) {
+    createTable(slab, rootAt, epoch | (i32[rootAt + TableRoot.Walk]! & Walk.EpochMask));
+  }
   let bucket = bucketAt(slab, rootAt, hash);
   if (!putInChain(slab, bucket, hash, ref)) {
     if (splitIfCrowded(slab, rootAt, hash, hashOf)) bucket = bucketAt(slab, rootAt, hash);

@@ -2,7 +2,7 @@
 //
 //   leaf, 1 KiB: the scores lie beside the refs, so that a search meets members only at a tie
 //   ┌───────┬──────┬──────────┬────────┬───────────────┬──────────────┬────────────┐
-//   │ count │ next │ previous │ unused │ 84 high words │ 84 low words │ 84 members │
+//   │ count │ next │ previous │ epoch  │ 84 high words │ 84 low words │ 84 members │
 //   └───────┴──────┴──────────┴────────┴───────────────┴──────────────┴────────────┘
 //   inner node, 1 KiB
 //   ┌───────┬─────────────┬──────────┬───────────────┬──────────────┬────────────┐
@@ -27,6 +27,7 @@ import {
   orderOfMember,
   scoreOrder,
 } from './member.js';
+import { Walk, walkedNodes } from './walked.js';
 
 export const LEAF_MAX = 84;
 export const INNER_MAX = 51;
@@ -35,6 +36,8 @@ export const enum Leaf {
   Count = 0,
   Next = 1,
   Previous = 2,
+  /** Of the walk through the tree, see walked.ts. */
+  Epoch = 3,
   Highs = 4,
   Lows = Highs + 84,
   Members = Lows + 84,
@@ -273,6 +276,36 @@ export function isFirstInOrder(
   const end = last + 1;
   return entriesBefore(slab, highs, LEAF_MAX, last, end, high, low, slab.u8, start, length) === end;
 }
+
+// ── A snapshot's walk, see walked.ts ─────────────────────────────────────────────────────────
+
+/** A leaf is about to change: the walk through the tree has its members first. */
+export function saveLeafFirst(slab: Slab, walkAt: number, leaf: number): void {
+  const { i32 } = slab;
+  const epoch = i32[walkAt]! & Walk.EpochMask;
+  if (i32[leaf + Leaf.Epoch] === epoch) return;
+  walkedNodes.save(slab, walkAt, leaf, false);
+  i32[leaf + Leaf.Epoch] = epoch;
+}
+
+/** Calls `visit` for every member of a leaf. */
+export function eachInLeaf(
+  slab: Slab,
+  leaf: number,
+  visit: (slab: Slab, member: MemberRef) => void,
+): void {
+  const { i32 } = slab;
+  const members = leaf + Leaf.Members;
+  const end = members + i32[leaf + Leaf.Count]!;
+  // Members lie anywhere: reads that do not wait for each other overlap, those of visits do not.
+  let words = touchedWords;
+  for (let at = members; at < end; at++) words ^= i32[i32[at]! << 1]!;
+  touchedWords = words;
+  for (let at = members; at < end; at++) visit(slab, i32[at]! as MemberRef);
+}
+
+/** What touching has read, so that the reads are not optimised away. */
+let touchedWords = 0;
 
 // ── Checking ─────────────────────────────────────────────────────────────────────────────────
 

@@ -19,7 +19,6 @@ import {
   scoreOrder,
   setScore,
 } from './member.js';
-
 import {
   BEFORE_ALL,
   BEHIND_ALL,
@@ -39,10 +38,12 @@ import {
   moveTo,
   NODE_BYTES,
   type Separator,
+  saveLeafFirst as saveFirst,
   shiftInLeaf,
   sizeOfInner,
   unlinkLeaf,
 } from './tree-node.js';
+import { Walk } from './walked.js';
 
 /** A tree's words, inside a block of its owner. */
 export const enum TreeRoot {
@@ -51,7 +52,9 @@ export const enum TreeRoot {
   Height = 1,
   Count = 2,
   Nodes = 3,
-  Words = 4,
+  /** See walked.ts. */
+  Walk = 4,
+  Words = 5,
 }
 
 /** Nodes with less look for a neighbour to merge with. */
@@ -262,6 +265,20 @@ export class TreeCursor {
   }
 }
 
+/** The leaf of the first member that is not before u8[start, start + length) of this score. */
+export function leafAt(
+  slab: Slab,
+  rootAt: number,
+  score: number,
+  u8: Uint8Array,
+  start: number,
+  length: number,
+): number {
+  orderOfScore(score);
+  const { high, low } = scoreOrder;
+  return pathNodes[descend(slab, rootAt, high, low, u8, start, length)]!;
+}
+
 // ── Adding ───────────────────────────────────────────────────────────────────────────────────
 
 function createNode(slab: Slab, rootAt: number): number {
@@ -319,6 +336,7 @@ function createTop(slab: Slab, rootAt: number): void {
   i32[leaf + Leaf.Count] = 0;
   i32[leaf + Leaf.Next] = NONE;
   i32[leaf + Leaf.Previous] = NONE;
+  i32[leaf + Leaf.Epoch] = i32[rootAt + TreeRoot.Walk]! & Walk.EpochMask;
   i32[rootAt + TreeRoot.Top] = leaf >> 1;
   i32[rootAt + TreeRoot.Height] = 0;
 }
@@ -336,6 +354,7 @@ function insertAtPath(
   changeSizes(slab, level, 1);
   const leaf = pathNodes[level]!;
   const place = pathPlaces[level]!;
+  saveFirst(slab, rootAt + TreeRoot.Walk, leaf);
   if (i32[leaf + Leaf.Count]! < LEAF_MAX) insertInLeaf(slab, leaf, place, high, low, member);
   else splitLeaf(slab, rootAt, level, high, low, member);
 }
@@ -378,6 +397,7 @@ function splitLeaf(
   i32[right + Leaf.Count] = moving;
   i32[right + Leaf.Next] = next;
   i32[right + Leaf.Previous] = left >> 1;
+  i32[right + Leaf.Epoch] = i32[left + Leaf.Epoch]!;
   i32[left + Leaf.Next] = right >> 1;
   if (next !== NONE) i32[(next << 1) + Leaf.Previous] = right >> 1;
 
@@ -503,6 +523,7 @@ function removeRun(slab: Slab, rootAt: number, level: number, run: number): void
   const leaf = pathNodes[level]!;
   const place = pathPlaces[level]!;
   const count = i32[leaf + Leaf.Count]!;
+  saveFirst(slab, rootAt + TreeRoot.Walk, leaf);
   changeSizes(slab, level, -run);
   i32[rootAt + TreeRoot.Count] = i32[rootAt + TreeRoot.Count]! - run;
   for (let field: number = Leaf.Highs; field < Leaf.Words; field += LEAF_MAX) {
@@ -618,6 +639,8 @@ function mergeLeaf(slab: Slab, rootAt: number, level: number): void {
   const right = i32[node + Inner.Children + second]! << 1;
   const leftCount = i32[left + Leaf.Count]!;
   const rightCount = i32[right + Leaf.Count]!;
+  saveFirst(slab, rootAt + TreeRoot.Walk, left);
+  saveFirst(slab, rootAt + TreeRoot.Walk, right);
   for (let field: number = Leaf.Highs; field < Leaf.Words; field += LEAF_MAX) {
     const from = right + field;
     moveTo(i32, from, from + rightCount, left + field + leftCount);
@@ -676,6 +699,7 @@ export function treeMove(slab: Slab, rootAt: number, member: MemberRef, score: n
   const level = descendTo(slab, rootAt, member);
   const wasHigh = scoreOrder.high;
   const wasLow = scoreOrder.low;
+  saveFirst(slab, rootAt + TreeRoot.Walk, pathNodes[level]!);
   orderOfScore(score);
   const { high, low } = scoreOrder;
   setScore(slab, member, score);

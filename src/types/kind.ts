@@ -71,6 +71,8 @@ export interface ValueKind {
   rekey?(slab: Slab, encoding: Encoding, root: number, keyHash: number): void;
   /** For values that indexes of the slab know: the key is gone, freeStep comes later. */
   detach?(slab: Slab, encoding: Encoding, root: number): void;
+  /** For types that snapshots walk through node by node: their walk word, 0 for none. */
+  walkAt?(encoding: Encoding, root: number): number;
   /** For types with indexes in the slab's header: the slab is reset, nothing of them is left. */
   forget?(slab: Slab): void;
 }

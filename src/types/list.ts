@@ -39,6 +39,7 @@ import {
   nodeChangeReserve,
   nodeElementsMax,
 } from '../structs/chain.js';
+import { chainWalkAt } from '../structs/chain-first.js';
 import {
   checkPacked,
   copyPacked,
@@ -55,6 +56,7 @@ import {
   releasePacked,
   tightenPacked,
 } from '../structs/packed.js';
+import { isWalked } from '../structs/walked.js';
 import { Encoding, type ValueKind } from './kind.js';
 import { thresholds } from './thresholds.js';
 
@@ -287,7 +289,8 @@ export class List {
       limit >= 0
         ? chainCount(slab, chain) <= Math.floor(nodeElementsMax(limit) / divisor)
         : bytes <= nodeBytesMax(limit) / divisor;
-    if (!isSmall) return;
+    // A snapshot that walks through it holds on to the chain.
+    if (!isSmall || isWalked(slab, chainWalkAt(chain))) return;
     this.become(Encoding.Packed, tightenPacked(slab, dissolveChain(slab, chain)));
   }
 
@@ -395,4 +398,5 @@ export const listKind: ValueKind = {
     if (encoding === Encoding.Packed) checkPacked(slab, root as BlockRef);
     else checkChain(slab, root as ChainRef);
   },
+  walkAt: (encoding, root) => (encoding === Encoding.Chain ? chainWalkAt(root as ChainRef) : 0),
 };

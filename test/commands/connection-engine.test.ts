@@ -92,11 +92,11 @@ describe('CLIENT', () => {
     expect(list).toContain(
       'id=1 addr=127.0.0.1:5001 laddr=127.0.0.1:6379 fd=11 name=one age=0 idle=0 flags=N db=0 ' +
         'sub=0 psub=0 ssub=0 multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 ' +
-        'rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=client|list user=default redir=-1 ' +
+        'rbp=0 obl=0 oll=0 omem=0 tot-mem=2048 events=r cmd=client|list user=default redir=-1 ' +
         'resp=2 lib-name=mylib lib-ver=\n',
     );
     expect(list).toContain('flags=P db=4');
-    expect(list).toContain('omem=20 tot-mem=30 events=rw cmd=NULL');
+    expect(list).toContain('omem=20 tot-mem=2078 events=rw cmd=NULL');
     expect(run('CLIENT', 'LIST', 'TYPE', 'pubsub')).not.toContain('id=1 ');
     expect(run('CLIENT', 'LIST', 'ID', '2', '9', '1')).toMatch(/^\$\d+\r\nid=2 [^\n]*\nid=1 /);
     expect(run('CLIENT', 'LIST', 'TYPE', 'constructor')).toMatch(/^-ERR Unknown client type/);

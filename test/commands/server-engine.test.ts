@@ -1,14 +1,18 @@
 // Commands about the server in process: settings, figures, the digest, the end.
 
 import { describe, expect, it } from 'vitest';
+import { AssertionFailure } from '../../src/base/assert.js';
 import { connectionCommands } from '../../src/commands/connection.js';
 import { serverCommands } from '../../src/commands/server/index.js';
 import { stringCommands } from '../../src/commands/string/index.js';
+import { type Slab, usedBytesOf } from '../../src/slab/slab.js';
 import { Counter } from '../../src/stats/server.js';
 import { openDoor } from '../stats/door.js';
 
 const SPECS = [...connectionCommands, ...serverCommands, ...stringCommands];
 const DEBUG_ON = { 'enable-debug-command': 'yes' };
+
+const usedOf = (slabs: readonly Slab[]) => slabs.reduce((sum, slab) => sum + usedBytesOf(slab), 0);
 
 /** The fields of INFO's reply by name. */
 function fieldsOf(reply: string): Map<string, string> {
@@ -106,6 +110,11 @@ describe('INFO', () => {
     expect(fields.get('latency_percentiles_usec_set')).toMatch(
       /^p50=[\d.]+,p99=[\d.]+,p99.9=[\d.]+$/,
     );
+    expect(fields.get('used_cpu_user_main_thread')).toBe('1.500000');
+    expect(fields.get('listener0')).toBe('name=tcp,bind=*,bind=-::*,port=6379');
+    expect(fields.get('allocator_allocated')).toBe(String(usedOf(engine.slabs)));
+    expect(Number(fields.get('allocator_active'))).toBeGreaterThan(usedOf(engine.slabs));
+    expect(Number(fields.get('used_memory_overhead'))).toBeGreaterThan(0);
     expect(fields.get('partitions')).toBe('4');
     expect(fields.get('thread0')).toMatch(/^clients=1,/);
     const keys = [0, 1, 2, 3].map((index) =>
@@ -166,10 +175,17 @@ describe('DEBUG', () => {
     expect(door.asked).toEqual(['sleep 500', 'setActiveExpire false', 'warning: DEBUG LOG: hello']);
   });
 
-  it('does not end the process', () => {
+  it('does not start the process anew', () => {
     const { engine } = openDoor(SPECS, DEBUG_ON);
-    for (const name of ['SEGFAULT', 'PANIC', 'ASSERT', 'OOM', 'RESTART']) {
-      expect(engine.run('DEBUG', name)).toMatch(/^-ERR DEBUG \w+ is not offered/);
+    for (const name of ['OOM', 'RESTART', 'CRASH-AND-RECOVER']) {
+      expect(engine.run('DEBUG', name)).toMatch(/^-ERR DEBUG [\w-]+ is not offered/);
+    }
+  });
+
+  it('breaks an invariant when it is asked to, which no handler answers', () => {
+    const { engine } = openDoor(SPECS, DEBUG_ON);
+    for (const name of ['SEGFAULT', 'PANIC', 'ASSERT']) {
+      expect(() => engine.run('DEBUG', name)).toThrow(AssertionFailure);
     }
   });
 

@@ -102,7 +102,6 @@ describe('Commands and users', () => {
     expect(errorOf(() => load('user ann on\nuser ann off', { checkUser }))).toContain(
       "'ann': Duplicate user found. A user can only be defined once in config files\n",
     );
-    expect(errorOf(() => load('user ann on'))).toContain('users arrive in a later version');
   });
 });
 
@@ -159,18 +158,18 @@ describe('Included files', () => {
 
 describe('The whole configuration', () => {
   it('is refused at the line that asks for what Flagstone does not do', () => {
-    expect(errorOf(() => load('port 1\ntls-port 6380\n'))).toBe(
+    expect(errorOf(() => load('port 1\nsyslog-enabled yes\n'))).toBe(
       block([
         'Reading the configuration file, at line 2',
-        ">>> 'tls-port 6380'",
-        'encrypted connections arrive in a later version; put a TLS proxy such as stunnel in front',
+        ">>> 'syslog-enabled yes'",
+        'Flagstone does not speak to syslog: leave logfile empty and let systemd take its output',
       ]),
     );
   });
 
   it('is taken when a later line, or an option, takes that back', () => {
-    const { options } = parseCommandLine(['--tls-port', '0']);
-    expect(load('tls-port 6380\n', { options }).number('tls-port')).toBe(0);
+    const { options } = parseCommandLine(['--syslog-enabled', 'no']);
+    expect(load('syslog-enabled yes\n', { options }).flag('syslog-enabled')).toBe(false);
   });
 
   it('warns of what has no effect', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Config } from '../../src/config/config.js';
 import { checkSupport, formatValue, type Row, type Value } from '../../src/config/parameter.js';
+import { GATEWAY_PARAMETERS } from '../../src/config/parameters/gateway.js';
 import { OWN_PARAMETERS } from '../../src/config/parameters/own.js';
 import { findParameter, getParameter, PARAMETERS } from '../../src/config/parameters.js';
 import { REDIS_PARAMETERS } from './redis-parameters.js';
@@ -22,10 +23,14 @@ describe('The table of parameters', () => {
   it("has the names of Redis 7.2.6, what Redis 8 added, and Flagstone's own, and no others", () => {
     const own = OWN_PARAMETERS.map((row) => row.name);
     const newer = ['stream-idmp-duration', 'stream-idmp-maxsize'];
-    const expected = [...REDIS_PARAMETERS.map((parameter) => parameter.name), ...newer, ...own];
+    const gateway = GATEWAY_PARAMETERS.map((row) => row.name);
+    const redis = REDIS_PARAMETERS.map((parameter) => parameter.name);
+    const expected = [...redis, ...newer, ...own, ...gateway];
+    expect(gateway.every((name) => name.startsWith('gateway-'))).toBe(true);
     expect(PARAMETERS.map((row) => row.name).sort()).toEqual(expected.sort());
     expect(own).toEqual([
       'threads',
+      'tls-threads',
       'partitions',
       'partition-size',
       'transport',
@@ -74,16 +79,16 @@ describe('Support', () => {
     ['cluster-enabled', true, 'refused'],
     ['replicaof', ['10.0.0.1', '6379'], 'refused'],
     ['replicaof', [], 'ok'],
-    ['tls-port', 0n, 'ok'],
-    ['tls-port', 6380n, 'refused'],
+    ['syslog-enabled', false, 'ok'],
+    ['syslog-enabled', true, 'refused'],
     ['io-threads', 4n, 'inert'],
     ['maxmemory', 1n, 'ok'],
     ['maxmemory-policy', 'noeviction', 'ok'],
-    ['maxmemory-policy', 'allkeys-lru', 'inert'],
+    ['maxmemory-policy', 'allkeys-lrm', 'ok'],
     ['notify-keyspace-events', '', 'ok'],
     ['notify-keyspace-events', 'KEA', 'ok'],
     ['activedefrag', true, 'inert'],
-    ['aclfile', '/etc/users.acl', 'refused'],
+    ['aclfile', '/etc/users.acl', 'ok'],
   ])('of %s %s is %s', (name, value, kind) => {
     expect(support(name, value)).toBe(kind);
   });

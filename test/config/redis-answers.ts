@@ -60,7 +60,8 @@ export const LINES: readonly (readonly [line: string, refusal: string | null])[]
   [
     'maxmemory-policy lru',
     'argument(s) must be one of the following: volatile-lru, volatile-lfu, volatile-random, ' +
-      'volatile-ttl, allkeys-lru, allkeys-lfu, allkeys-random, noeviction',
+      'volatile-ttl, allkeys-lru, allkeys-lfu, allkeys-random, noeviction, volatile-lrm, ' +
+      'allkeys-lrm',
   ],
   ['appendfsync sometimes', 'argument(s) must be one of the following: everysec, always, no'],
   [

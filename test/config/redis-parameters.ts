@@ -156,7 +156,7 @@ export const REDIS_PARAMETERS: readonly RedisParameter[] = [
     default: 'noeviction',
     values:
       'volatile-lru volatile-lfu volatile-random volatile-ttl ' +
-      'allkeys-lru allkeys-lfu allkeys-random noeviction',
+      'allkeys-lru allkeys-lfu allkeys-random noeviction volatile-lrm allkeys-lrm',
   },
   { name: 'maxmemory-samples', default: '5', range: [1n, 2147483647n] },
   {

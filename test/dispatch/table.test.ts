@@ -29,6 +29,20 @@ function definition(name: string, more: Partial<CommandSpec> = {}): CommandSpec 
 describe('the command table', () => {
   const table = new CommandTable(allCommands);
 
+  it('finds a renamed command by its new name only, and a hidden one not at all', () => {
+    const renamed = new CommandTable(allCommands, [
+      ['get', 'fetch'],
+      ['config', ''],
+    ]);
+    const found = (name: string) => renamed.find(Slices.of(name), 0)?.fullName ?? null;
+
+    expect(['FETCH', 'get', 'config', 'set'].map(found)).toEqual(['get', null, null, 'set']);
+    expect(renamed.all.map(({ fullName }) => fullName)).toEqual(
+      table.all.map(({ fullName }) => fullName),
+    );
+    expect(renamed.byName.has('config')).toBe(false);
+  });
+
   it('finds every command in any case, and nothing that is nearly one', () => {
     for (const { spec, parent } of table.all) {
       if (parent !== null) continue;

@@ -9,13 +9,9 @@ import { cutKeyspace } from '../../src/keyspace/snapshot-cut.js';
 import { createLogs } from '../../src/log/logs.js';
 import { createSaving, Saving } from '../../src/mesh/saving.js';
 import { RdbFileWriter } from '../../src/rdb/file-write.js';
-import {
-  createImageRings,
-  ImageReader,
-  ImageWriter,
-  imagesInto,
-  packForm,
-} from '../../src/rdb/images.js';
+import { createImageRings } from '../../src/rdb/image-rings.js';
+import { ImageReader, ImageWriter, imagesInto, packForm } from '../../src/rdb/images.js';
+import { PieceStore, type Spill } from '../../src/rdb/piece-store.js';
 import { createFunctions, FunctionStore } from '../../src/scripting/function-store.js';
 import { holderOf } from '../../src/slab/lock.js';
 import { ServerStats } from '../../src/stats/server.js';
@@ -28,6 +24,12 @@ import { randomTest } from '../support/random-test.js';
 
 const NO_SPACE = 28;
 const THREADS = 2;
+
+/** For values of which none is large. */
+const NO_SPILL: Spill = {
+  write: () => expect.unreachable('nothing is so large'),
+  read: () => expect.unreachable('nothing is so large'),
+};
 
 const form: SnapshotOrder['form'] = {
   compresses: true,
@@ -186,7 +188,7 @@ describe('images', () => {
     for (let round = 0; round < 2; round++) engine.run('APPEND', 'long', 'more');
     engine.run('DEL', 'short', 'hash');
     for (let index = 0; index < 500; index++) engine.run('INCR', `key:${index}`);
-    new ImageReader(images).drain(imagesInto(file, () => [0, 0]));
+    new ImageReader(images).drain(imagesInto(file, () => [0, 0], new PieceStore(NO_SPILL)));
     const [partition] = engine.keyspace.partitions;
     walkSnapshot(partition!, Number.POSITIVE_INFINITY, (slab, bucket) => {
       eachInBucket(slab, bucket, () => expect.unreachable('every bucket was changed'));

@@ -98,12 +98,12 @@ describe.each(TRANSPORTS)('%s transport', (transport) => {
   it('gives the memory of large values back', async () => {
     // Without libc pages stay with the process, to be used again.
     const most = transport === 'native' ? 700 * MB : 3000 * MB;
-    const deadline = performance.now() + 15_000;
+    const deadline = performance.now() + 60_000;
     while ((await resident()) > most && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     expect(await resident()).toBeLessThan(most);
-  });
+  }, 90_000);
 
   it('does not grow by connections that have come and gone', async () => {
     const round = async (count: number) => {

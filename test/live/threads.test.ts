@@ -1,5 +1,6 @@
 // What one connection says reaches the connections of all threads: configuration, pauses, kills.
 
+import net from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { printReply, textOf } from '../support/resp.js';
 import { type Client, type Server, startServer } from '../support/server.js';
@@ -206,14 +207,19 @@ describe.each(SHAPES)('$transport transport, $threads workers', (shape) => {
     const set = async (...words: (string | number)[]) =>
       printReply(await clients[1]!.command('CONFIG', 'SET', ...words));
 
-    expect(await set('port', 1)).toMatch(/^-ERR CONFIG SET failed .*'port'/);
-    expect(await set('bind', '127.0.0.2')).toMatch(/^-ERR CONFIG SET failed .*'bind'/);
+    // A port that somebody has, and an address that is not this machine's (of documentation only).
+    const other = net.createServer();
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const taken = (other.address() as net.AddressInfo).port;
+    expect(await set('port', taken)).toMatch(/^-ERR CONFIG SET failed .*'port'/);
+    expect(await set('bind', '203.0.113.7')).toMatch(/^-ERR CONFIG SET failed .*'bind'/);
     expect(await set('port', server.port)).toBe('+OK');
     expect(await set('unixsocket', '/tmp/x')).toMatch(/immutable/);
     expect(await set('maxclients', 4_000_000)).toMatch(/not able to handle/);
     // All or nothing: the first of the two was fine.
-    expect(await set('timeout', 77, 'port', 1)).toMatch(/^-ERR/);
+    expect(await set('timeout', 77, 'port', taken)).toMatch(/^-ERR/);
     expect(printReply(await clients[2]!.command('CONFIG', 'GET', 'timeout'))).not.toContain('77');
+    other.close();
   });
 
   it('stops everybody during DEBUG SLEEP', async () => {

@@ -34,7 +34,8 @@ describe('the registry', () => {
     const shape = createRegistry(THREADS, RECORD_BYTES);
     const ends = Array.from({ length: THREADS }, (_, thread) => new Registry(shape, thread));
     const held: Held[] = [];
-    const names = Array.from({ length: 40 }, (_, index) => 'x'.repeat(index % 9) + index);
+    const looked: { kind: Kind; name: string }[] = [];
+    const names = Array.from({ length: 40 }, (_, index) => 'x'.repeat(9 * (index % 9)) + index);
     for (let step = 0; step < 600; step++) {
       if (held.length > 0 && random.next() < 0.45) {
         const [gone] = held.splice(random.below(held.length), 1);
@@ -50,10 +51,14 @@ describe('the registry', () => {
         held.push({ thread, kind, name, id });
       }
       if (step % 100 === 0) checkRegistry(shape);
-      const kind = random.below(Kind.Count) as Kind;
-      const name = random.pick(names);
+      // Half of the time what this one has looked for last.
+      const reading = random.below(THREADS);
+      if (random.next() < 0.5 || looked[reading] === undefined) {
+        looked[reading] = { kind: random.below(Kind.Count) as Kind, name: random.pick(names) };
+      }
+      const { kind, name } = looked[reading];
       const mine = held.filter((each) => each.kind === kind && each.name === name);
-      const reader = ends[random.below(THREADS)]!;
+      const reader = ends[reading]!;
       reader.look(kind, bytesOf(name), 0, name.length);
       expect(reader.total).toBe(mine.length);
       if (mine.length > 0) {

@@ -33,6 +33,7 @@ export interface Door {
 export function openDoor(
   specs: readonly CommandSpec[],
   settings: Record<string, string> = {},
+  given: Partial<ServerDoor> = {},
 ): Door {
   const config = new Config('/');
   for (const [name, value] of Object.entries(settings)) {
@@ -63,8 +64,10 @@ export function openDoor(
   const pubsub = { registry } as unknown as ServerDoor['pubsub'];
   const logs = new SharedLogs(createLogs(1));
   const shared = { config, clients, slowlog, stats, commandStats, pubsub, logs };
-  const server: Partial<ServerDoor> = { ...shared, ...FACTS, ...listener(asked, config) };
+  const server: Partial<ServerDoor> = { ...shared, ...FACTS, ...listener(asked, config), ...given };
   const engine = new Engine({ specs, server });
+  const password = config.bytes('requirepass').toString('latin1');
+  if (password !== '') engine.access.accounts.setDefaultPassword(password);
   const open = (id: number, address = `127.0.0.1:${5000 + id}`): Session => {
     const facts = {
       id,
@@ -91,6 +94,7 @@ const FACTS: Pick<ServerDoor, 'threadIndex' | 'facts'> = {
     processId: 42,
     port: 6379,
     threadCount: 1,
+    edges: [],
     transport: 'native',
     partitionBytes: 64 * 1024 * 1024,
   },
@@ -118,5 +122,7 @@ function listener(asked: string[], config: Config): Partial<ServerDoor> {
     log: (level, line) => asked.push(`${level}: ${line}`),
     usedMemory: () => 1_500_000,
     nowUs: () => 1_700_000_000_000_000,
+    mainThreadTime: () => ({ userUs: 1_500_000, systemUs: 250_000 }),
+    givePages: () => false,
   };
 }

@@ -1,6 +1,7 @@
 // A raw client: what goes over the wire is exactly what the test says, in pieces of its choosing.
 
 import net from 'node:net';
+import tls from 'node:tls';
 import { type Command, encodeCommands, type Reply, ReplyDecoder, type Word } from './resp.js';
 import { Random } from './seed.js';
 
@@ -160,22 +161,21 @@ export class Client {
 export interface ConnectOptions {
   readonly delivery?: Delivery;
   readonly host?: string;
+  /** Encrypted, with these options. */
+  readonly tls?: tls.ConnectionOptions;
 }
 
 /** Opens a raw client to a port of this machine, or to a unix socket's path. */
 export function connect(port: number | string, options: ConnectOptions = {}): Promise<Client> {
   const client = new Client(options.delivery);
-  const socket =
-    typeof port === 'string'
-      ? net.connect({ path: port })
-      : net.connect({ port, host: options.host ?? '127.0.0.1', noDelay: true });
+  const socket = socketTo(port, options);
   client.attach({
     write: (bytes) => socket.write(bytes),
     settle: () => new Promise((resolve) => setImmediate(resolve)),
     close: () => socket.destroy(),
   });
   return new Promise<Client>((resolve, reject) => {
-    socket.once('connect', () => resolve(client));
+    socket.once(options.tls === undefined ? 'connect' : 'secureConnect', () => resolve(client));
     socket.on('data', (chunk) => client.events.received(chunk));
     socket.on('close', () => client.events.closed('the server closed the connection'));
     socket.on('error', (error) => {
@@ -183,4 +183,11 @@ export function connect(port: number | string, options: ConnectOptions = {}): Pr
       reject(error);
     });
   });
+}
+
+function socketTo(port: number | string, options: ConnectOptions): net.Socket {
+  if (typeof port === 'string') return net.connect({ path: port });
+  const where = { port, host: options.host ?? '127.0.0.1', noDelay: true };
+  if (options.tls === undefined) return net.connect(where);
+  return tls.connect({ ...where, servername: 'localhost', ...options.tls });
 }

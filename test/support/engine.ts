@@ -1,10 +1,15 @@
 // One executing thread without a server around it: slabs, keyspace, table and runner in this
 // process, commands in, reply bytes out. For tests of commands and for fuzzers.
 
+import { AccessLog, createAccessLog } from '../../src/acl/access-log.js';
+import { Accounts } from '../../src/acl/accounts.js';
+import { Catalog } from '../../src/acl/catalog.js';
+import { createUsers } from '../../src/acl/user-store.js';
 import { ManualClock } from '../../src/base/clock.js';
 import { drawHashKey, hashBytes, setHashKey } from '../../src/base/hash.js';
 import { Slices } from '../../src/base/slices.js';
 import { digestOfAll, hexOf } from '../../src/commands/server/digest.js';
+import { Access } from '../../src/dispatch/access.js';
 import type { Command } from '../../src/dispatch/command.js';
 import type { CommandSpec } from '../../src/dispatch/define.js';
 import { Effects, Notify, type RecordSink } from '../../src/dispatch/effects.js';
@@ -12,7 +17,7 @@ import { Gate } from '../../src/dispatch/gates.js';
 import type { Parts } from '../../src/dispatch/parts.js';
 import { Runner } from '../../src/dispatch/run.js';
 import type { ServerDoor } from '../../src/dispatch/server-door.js';
-import { Session } from '../../src/dispatch/session.js';
+import { Closing, Session } from '../../src/dispatch/session.js';
 import { CommandTable } from '../../src/dispatch/table.js';
 import { Keyspace, Lookup } from '../../src/keyspace/keyspace.js';
 import type { Partition } from '../../src/keyspace/partition.js';
@@ -26,12 +31,16 @@ import { GrowingEdge, Reply } from '../../src/resp/write.js';
 import { formatSlab } from '../../src/slab/alloc.js';
 import { holderOf, releaseLock, takeLock } from '../../src/slab/lock.js';
 import { Header, Slab } from '../../src/slab/slab.js';
+import { Hotkeys } from '../../src/stats/hotkeys.js';
 
 /** One for the process, because the hash has one: engines that live side by side share it. */
 export const HASH_KEY = drawHashKey();
 
 /** There are no other threads. */
 const NO_POST = { send() {}, sendInts() {}, flush() {} };
+
+/** Users of an engine are few. */
+const USER_BYTES = 256 * 1024;
 
 /** Records go to the sink that a test gives: nothing is appended. */
 const LOG_BYTES = 64;
@@ -66,6 +75,7 @@ export class Engine {
   /** By slot. */
   private readonly sessions = new Map<number, Session>();
   private readonly reply: Reply;
+  private accessMade: Access | null = null;
 
   constructor(options: EngineOptions) {
     const partitions = options.partitions ?? 4;
@@ -101,11 +111,15 @@ export class Engine {
       keyspace: this.keyspace,
       table,
       effects: this.effects,
-      server: serverDoor(table, {
-        tracking: this.tracking,
-        monitors: this.monitors,
-        ...options.server,
-      }),
+      server: serverDoor(
+        table,
+        {
+          tracking: this.tracking,
+          monitors: this.monitors,
+          ...options.server,
+        },
+        () => this.access,
+      ),
       clock: this.clock,
       self: holderOf(0),
       parts: options.makeParts?.(this.slabs, databases) ?? null,
@@ -118,6 +132,26 @@ export class Engine {
       args: new Slices(),
       reply: this.reply,
     });
+  }
+
+  /** Made when somebody asks for it: most engines have no users. */
+  get access(): Access {
+    this.accessMade ??= new Access({
+      thread: 0,
+      table: this.runner.table,
+      accounts: new Accounts(new Catalog(this.runner.table.all), createUsers(USER_BYTES)),
+      log: new AccessLog(createAccessLog()),
+      stats: this.runner.server.stats,
+      sessions: () => this.sessions.values(),
+      describe: (slot) => `id=${this.sessions.get(slot)?.id}`,
+      userAt: (slot) => this.sessions.get(slot)?.user ?? '',
+      close(session) {
+        session.closing = Closing.Now;
+      },
+      noted() {},
+      nowMs: () => this.keyspace.nowMs,
+    });
+    return this.accessMade;
   }
 
   private makeTracking(partitions: number): Tracking {
@@ -192,9 +226,18 @@ export class Engine {
   }
 }
 
-function serverDoor(table: CommandTable, given: Partial<ServerDoor>): ServerDoor {
+function serverDoor(
+  table: CommandTable,
+  given: Partial<ServerDoor>,
+  access: () => Access,
+): ServerDoor {
   const base: Partial<ServerDoor> = {
     table,
+    get access() {
+      return access();
+    },
+    usersChanged() {},
+    closeClientsOf() {},
     threadIndex: 0,
     commandStats: {
       called() {},
@@ -203,13 +246,14 @@ function serverDoor(table: CommandTable, given: Partial<ServerDoor>): ServerDoor
     } as unknown as ServerDoor['commandStats'],
     slowlog: { record() {} } as unknown as ServerDoor['slowlog'],
     latency: { sample() {} } as unknown as ServerDoor['latency'],
-    stats: { errorReplied() {} } as unknown as ServerDoor['stats'],
+    stats: { add() {}, errorReplied() {} } as unknown as ServerDoor['stats'],
     clients: { setTransaction() {} } as unknown as ServerDoor['clients'],
     busyRefusal: () => null,
     areScriptsFree: () => false,
     saving: new Saving(createSaving(1, 1_700_000_000)),
     logs: new SharedLogs(createLogs(1, LOG_BYTES)),
     wakeMain() {},
+    hotkeys: new Hotkeys(new SharedArrayBuffer(Hotkeys.bytesFor(1)), 1, 0),
     ...given,
   };
   return new Proxy(base as ServerDoor, {

@@ -4,12 +4,10 @@
 
 import { randomBytes } from 'node:crypto';
 import { withView } from '../../src/base/bytes.js';
-import { allCommands } from '../../src/commands/index.js';
 import { parseCommandLine } from '../../src/config/command-line.js';
 import { loadConfig } from '../../src/config/load.js';
 import { REDIS_VERSION } from '../../src/dispatch/server-door.js';
 import { Closing } from '../../src/dispatch/session.js';
-import { CommandTable } from '../../src/dispatch/table.js';
 import { ControlBlock } from '../../src/mesh/control.js';
 import { Connection, type Wire } from '../../src/net/connection.js';
 import { Executor } from '../../src/server/executor.js';
@@ -237,13 +235,13 @@ function shapeFor(options: InProcessOptions) {
       processId: process.pid,
       port: config.number('port'),
       threadCount: 1,
+      edges: [],
       transport: 'node',
       partitionBytes: bytes,
     },
     slabs: Array.from({ length: count }, () => new SharedArrayBuffer(bytes)),
     slabStarts: Array.from({ length: count }, () => 0),
     databaseCount: config.number('databases'),
-    commandCount: new CommandTable(allCommands).all.length,
     clientsMax: CLIENTS_MAX,
   });
   const control = new ControlBlock(shape.control);

@@ -100,7 +100,9 @@ class ServerPlace extends Place {
   }
 
   override open(way: Way): Promise<Client> {
-    return this.server.connect({ delivery: way.delivery });
+    const options = { delivery: way.delivery };
+    if (way.place === 'tls') return this.server.connectSecurely(options);
+    return this.server.connect(options);
   }
 
   override report(): string {

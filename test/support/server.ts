@@ -2,11 +2,12 @@
 // Redis's own command line, so that one set of tests runs against either.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { certificates } from './certificates.js';
 import { type Client, type ConnectOptions, connect } from './client.js';
 import { printReply } from './resp.js';
 
@@ -24,6 +25,8 @@ export interface ServerOptions {
   /** The data directory to use and keep. Default: a new one, removed at stop. */
   readonly dir?: string;
   readonly startMsMax?: number;
+  /** Opens a port for encrypted connections too; clients need no certificate unless args say so. */
+  readonly tls?: boolean;
 }
 
 export type ServerKind = 'flagstone' | 'redis';
@@ -47,6 +50,8 @@ export class Server {
   readonly kind: ServerKind;
   readonly port: number;
   readonly dir: string;
+  /** 0 without one. */
+  readonly tlsPort: number;
   private readonly child: ChildProcess;
   private readonly keepsDir: boolean;
   private output = '';
@@ -54,13 +59,19 @@ export class Server {
   /** Resolves to a sentence when the process has ended. */
   readonly ended: Promise<string>;
 
-  constructor(words: readonly string[], options: ServerOptions, port: number) {
+  constructor(
+    words: readonly string[],
+    options: ServerOptions,
+    port: number,
+    tls: TlsPlace = NO_TLS,
+  ) {
     this.kind = kindOf(words);
     this.port = port;
+    this.tlsPort = tls.port;
     this.keepsDir = options.dir !== undefined;
     this.dir = options.dir ?? mkdtempSync(path.join(os.tmpdir(), 'flagstone-test-'));
     const [program, ...first] = words;
-    this.child = spawn(program!, [...first, ...argumentsOf(this, options)], {
+    this.child = spawn(program!, [...first, ...argumentsOf(this, options, tls.args)], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     running.add(this.child);
@@ -96,7 +107,13 @@ export class Server {
   }
 
   connect(options: ConnectOptions = {}): Promise<Client> {
-    return connect(this.port, options);
+    return connect(options.tls === undefined ? this.port : this.tlsPort, options);
+  }
+
+  /** Encrypted, to the port of `tls`. */
+  async connectSecurely(options: ConnectOptions = {}): Promise<Client> {
+    const { authority } = await certificates();
+    return this.connect({ ...options, tls: { ca: readFileSync(authority), ...options.tls } });
   }
 
   /** Orderly stop; SIGKILL when it takes longer than five seconds. Returns how it ended. */
@@ -122,7 +139,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   const words = commandOf(options);
   let report = '';
   for (let tries = 0; tries < PORT_TRIES; tries++) {
-    const server = new Server(words, options, await freePort());
+    const server = new Server(words, options, await freePort(), await tlsPlace(options));
     if (await answersPing(server, options.startMsMax ?? START_MS_MAX)) return server;
     report = server.report();
     await server.stop('SIGKILL');
@@ -174,7 +191,28 @@ function builtFlagstone(): readonly string[] {
   return [process.execPath, main];
 }
 
-function argumentsOf(server: Server, options: ServerOptions): readonly string[] {
+interface TlsPlace {
+  readonly port: number;
+  readonly args: readonly string[];
+}
+
+const NO_TLS: TlsPlace = { port: 0, args: [] };
+
+async function tlsPlace(options: ServerOptions): Promise<TlsPlace> {
+  if (options.tls !== true) return NO_TLS;
+  const port = await freePort();
+  const { server, authority } = await certificates();
+  const args = ['--tls-port', String(port), '--tls-ca-cert-file', authority];
+  args.push('--tls-cert-file', server.cert, '--tls-key-file', server.key);
+  if (!options.args?.includes('--tls-auth-clients')) args.push('--tls-auth-clients', 'no');
+  return { port, args };
+}
+
+function argumentsOf(
+  server: Server,
+  options: ServerOptions,
+  tls: readonly string[],
+): readonly string[] {
   const args = ['--port', String(server.port), '--bind', '127.0.0.1', '--dir', server.dir];
   if (!options.args?.includes('--save')) args.push('--save', '');
   if (!options.args?.includes('--appendonly')) args.push('--appendonly', 'no');
@@ -182,7 +220,7 @@ function argumentsOf(server: Server, options: ServerOptions): readonly string[] 
   if (options.threads !== undefined) args.push('--threads', String(options.threads));
   if (options.partitions !== undefined) args.push('--partitions', String(options.partitions));
   if (options.transport !== undefined) args.push('--transport', options.transport);
-  return [...args, ...(options.args ?? [])];
+  return [...args, ...tls, ...(options.args ?? [])];
 }
 
 async function answersPing(server: Server, startMsMax: number): Promise<boolean> {

@@ -227,7 +227,7 @@ export function reasonToSkip(
   const { options } = section;
   if (options.has('resp2') && way.protocol === 3) return 'it is about RESP2';
   if (options.has('resp3') && way.protocol === 2) return 'it is about RESP3';
-  if (options.has('tcp') && way.place !== 'tcp') return 'it is about connections';
+  if (options.has('tcp') && way.place === 'in process') return 'it is about connections';
   if (options.has('flagstone') && kind !== 'flagstone') return 'it is about Flagstone';
   if (options.has('redis') && kind !== 'redis') return 'it is about a real redis';
   if (options.has('once') && !isFirstWay) return 'one way is enough for it';

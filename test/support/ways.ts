@@ -4,7 +4,7 @@
 import type { Delivery } from './client.js';
 import type { ServerKind, ServerOptions } from './server.js';
 
-export type ServerShape = Pick<ServerOptions, 'threads' | 'partitions' | 'transport'>;
+export type ServerShape = Pick<ServerOptions, 'threads' | 'partitions' | 'transport' | 'tls'>;
 
 export interface Way {
   readonly name: string;
@@ -12,12 +12,13 @@ export interface Way {
   readonly delivery: Delivery;
   /** Commands of one connection are sent together before the first reply is read. */
   readonly isPipelined: boolean;
-  readonly place: 'tcp' | 'in process';
+  readonly place: 'tcp' | 'tls' | 'in process';
   readonly server: ServerShape;
 }
 
 const CHUNK_SEED = 20_240_611;
 const PARTITION_COUNTS = [1, 2, 8];
+const TRANSPORTS = ['native', 'node'] as const;
 
 type Manner = Pick<Way, 'delivery' | 'isPipelined'> & { readonly manner: string };
 
@@ -35,6 +36,7 @@ export const FAST_WAYS: readonly Way[] = [
   tcp('byte by byte', 2, {}),
   tcp('pipelined', 3, { threads: 2, partitions: 8 }),
   tcp('random pieces', 2, { threads: 1, partitions: 1, transport: 'node' }),
+  tls('random pieces', 3, { threads: 1 }),
   inProcess('whole', 2, 1),
   inProcess('byte by byte', 3, 2),
   inProcess('pipelined', 3, 8),
@@ -46,6 +48,9 @@ export const ALL_WAYS: readonly Way[] = [
   ...FAST_WAYS,
   ...shapes().flatMap((server) =>
     MANNERS.flatMap(({ manner }) => [tcp(manner, 2, server), tcp(manner, 3, server)]),
+  ),
+  ...TRANSPORTS.flatMap((transport) =>
+    MANNERS.map(({ manner }) => tls(manner, 2, { threads: 2, transport })),
   ),
   ...PARTITION_COUNTS.flatMap((partitions) =>
     MANNERS.flatMap(({ manner }) => [
@@ -65,7 +70,7 @@ export function waysToRun(wanted = process.env.FLAGSTONE_WAYS): readonly Way[] {
 /** The way as it applies to a server of this kind; undefined where it does not. */
 export function adapted(way: Way, kind: ServerKind): Way | undefined {
   if (kind === 'flagstone') return way;
-  if (way.place === 'in process') return undefined;
+  if (way.place !== 'tcp') return undefined;
   // A real redis has no such options. The fast ways still run there, with other manners.
   return FAST_WAYS.includes(way) ? { ...way, server: {} } : undefined;
 }
@@ -79,6 +84,12 @@ function tcp(mannerName: string, protocol: 2 | 3, server: ServerShape): Way {
   return { name: words.join(', '), protocol, ...rest, place: 'tcp', server };
 }
 
+function tls(mannerName: string, protocol: 2 | 3, server: ServerShape): Way {
+  const way = tcp(mannerName, protocol, server);
+  const name = way.name.replace('TCP', 'TLS');
+  return { ...way, name, place: 'tls', server: { ...server, tls: true } };
+}
+
 function inProcess(mannerName: string, protocol: 2 | 3, partitions: number): Way {
   const { manner, ...rest } = MANNERS.find((row) => row.manner === mannerName)!;
   const name = `in process, ${manner}, RESP${protocol}, partitions ${partitions}`;
@@ -87,7 +98,7 @@ function inProcess(mannerName: string, protocol: 2 | 3, partitions: number): Way
 
 function shapes(): ServerShape[] {
   const list: ServerShape[] = [];
-  for (const transport of ['native', 'node'] as const) {
+  for (const transport of TRANSPORTS) {
     for (const threads of [1, 2, 8]) {
       for (const partitions of PARTITION_COUNTS) list.push({ threads, partitions, transport });
     }

@@ -15,6 +15,39 @@ export interface Exception {
 export const EXCEPTIONS: readonly Exception[] = [
   {
     rule: 'private layout',
+    path: 'src/structs/walked.ts',
+    reason: 'one word that lies in the roots of four structures',
+  },
+  {
+    rule: 'struct check',
+    path: 'src/structs/walked.ts',
+    reason: 'its word is checked with the tables, trees and chains that it lies in',
+  },
+  {
+    rule: 'struct check',
+    path: 'src/structs/packed-build.ts',
+    reason: 'it builds packed lists, whose checker stands in packed.ts',
+  },
+  {
+    rule: 'drawings',
+    path: 'docs/memory.md',
+    containing: 'src/structs/table-first.ts',
+    reason: 'its word is drawn in walked.ts',
+  },
+  {
+    rule: 'drawings',
+    path: 'docs/memory.md',
+    containing: 'src/structs/tree-first.ts',
+    reason: 'its word is drawn in walked.ts',
+  },
+  {
+    rule: 'drawings',
+    path: 'docs/memory.md',
+    containing: 'src/structs/packed-build.ts',
+    reason: 'its drawing stands in packed.ts',
+  },
+  {
+    rule: 'private layout',
     path: 'src/structs/table-layout.ts',
     containing: 'TableRoot',
     reason: 'a root lies inside its owner, whose own words go on behind it',
@@ -110,6 +143,11 @@ export const EXCEPTIONS: readonly Exception[] = [
     path: 'docs/memory.md',
     containing: 'src/structs/tree.ts',
     reason: 'its drawing stands in tree-node.ts',
+  },
+  {
+    rule: 'file length',
+    path: 'src/client/commands.generated.ts',
+    reason: 'a list of all commands, written by `npm run docs`',
   },
   {
     rule: 'unused file',

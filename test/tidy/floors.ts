@@ -14,9 +14,19 @@ export const FLOORS: readonly (readonly string[])[] = [
   ['acl', 'cluster', 'log', 'pubsub', 'replication', 'scripting', 'stats'],
   ['dispatch'],
   ['commands'],
-  ['net', 'gateway', 'jobs'],
+  ['net', 'gateway', 'jobs', 'top'],
   ['server'],
 ];
+
+/**
+ * What runs in browsers, or is a program of its own, beside the server: what each may import. None
+ * of them imports a folder of the server, and the server imports none of them.
+ */
+export const BESIDE: Readonly<Record<string, readonly string[] | undefined>> = {
+  client: [],
+  web: ['client'],
+  examples: ['client'],
+};
 
 const floorOf = new Map(FLOORS.flatMap((folders, floor) => folders.map((name) => [name, floor])));
 
@@ -31,13 +41,22 @@ interface PackageRow {
 export const PACKAGES: readonly PackageRow[] = [
   { name: 'koffi', at: ['src/base/libc.ts'], reason: 'a wrong length is a crash' },
   { name: 'uWebSockets.js', at: ['src/gateway/'], reason: 'the gateway is an edge' },
-  { name: 'ws', at: ['src/gateway/'], reason: 'the gateway is an edge' },
-  { name: 'msgpackr', at: ['src/gateway/', 'src/jobs/'], reason: 'frames and job messages only' },
+  { name: 'ws', at: ['src/gateway/', 'src/examples/', 'test/'], reason: 'the gateway is an edge' },
+  { name: 'preact', at: ['src/web/'], reason: 'the dashboard only' },
+  { name: 'uplot', at: ['src/web/', 'src/examples/'], reason: 'pages only' },
+  { name: 'vite', at: ['src/web/build.ts', 'src/server/bundle.ts'], reason: 'it builds' },
+  {
+    name: 'msgpackr',
+    at: ['src/gateway/', 'src/jobs/', 'test/'],
+    reason: 'documents and messages',
+  },
   { name: 'piscina', at: ['src/jobs/'], reason: 'jobs are an edge' },
   { name: 'wasmoon-lua5.1', at: ['src/scripting/'], reason: 'Lua stands behind one door' },
   { name: 'tinybench', at: ['native-free-bench/'], reason: 'benchmarks only' },
+  { name: 'vite', at: ['src/server/bundle.ts', 'src/web/build.ts'], reason: 'build only' },
   { name: 'vitest', at: ['test/', 'vitest.config.ts'], reason: 'tests only' },
   { name: 'fast-check', at: ['test/'], reason: 'tests only' },
+  { name: 'selfsigned', at: ['test/'], reason: 'tests only' },
   { name: 'ioredis', at: ['test/'], reason: 'tests only' },
   { name: 'redis', at: ['test/'], reason: 'tests only' },
   { name: 'playwright-core', at: ['test/'], reason: 'tests only' },
@@ -58,6 +77,8 @@ export function checkFloors(files: readonly SourceFile[]): Violation[] {
 
 function checkFloorsOf(file: SourceFile): Violation[] {
   const folder = folderOf(file.path);
+  const allowed = BESIDE[folder];
+  if (allowed !== undefined) return checkBeside(file, folder, allowed);
   const floor = floorOf.get(folder);
   if (floor === undefined) {
     const text = `src/${folder} stands on no floor: add it to FLOORS in test/tidy/floors.ts`;
@@ -70,9 +91,21 @@ function checkFloorsOf(file: SourceFile): Violation[] {
   });
 }
 
+function checkBeside(file: SourceFile, folder: string, allowed: readonly string[]): Violation[] {
+  return importsOf(file).flatMap(({ specifier, line }) => {
+    const target = resolveImport(file.path, specifier);
+    const isFree = target === null || folderOf(target) === folder;
+    if (isFree || allowed.includes(folderOf(target))) return [];
+    const may = ['itself', ...allowed].join(' and ');
+    const text = `${folder}/ stands beside the server: it imports ${may}, not ${target}`;
+    return [{ rule: 'floors', path: file.path, line, text }];
+  });
+}
+
 function objectionTo(folder: string, floor: number, target: string): string | null {
   if (!target.startsWith('src/')) return `src imports ${target}: only src belongs to the server`;
   const targetFolder = folderOf(target);
+  if (BESIDE[targetFolder] !== undefined) return `${targetFolder}/ is no part of the server`;
   const targetFloor = floorOf.get(targetFolder);
   if (targetFloor === undefined) return `${target} stands on no floor`;
   if (targetFolder === folder || targetFloor < floor) return null;

@@ -67,7 +67,9 @@ export function checkUnused(files: readonly SourceFile[], starters: string): Vio
       const target = /^\.\.?\/.*\.js$/.test(text) ? resolveImport(file.path, text) : null;
       const isOwn = target !== file.path;
       const counts = target?.startsWith('src/') ? file.path.startsWith('src/') : true;
-      if (target !== null && isOwn && counts) reached.add(target);
+      if (target === null || !isOwn || !counts) continue;
+      reached.add(target);
+      reached.add(target.replace(/\.ts$/, '.tsx'));
     }
   }
   return files.flatMap((file) => {
@@ -79,6 +81,8 @@ export function checkUnused(files: readonly SourceFile[], starters: string): Vio
 
 function isEntry({ path, comments }: SourceFile, starters: string): boolean {
   if (/\.(?:test|bench|fuzz)\.ts$/.test(path) || !path.includes('/')) return true;
+  // The first module of a page is named in its index.html, the client's by package.json.
+  if (/^src\/(?:web|examples)\/.*\/main\.tsx?$/.test(path)) return true;
   const built = `dist/${path.replace(/\.ts$/, '.js')}`;
   if (comments.includes(`node ${built}`)) return true;
   return starters.includes(path) || starters.includes(built);

@@ -110,7 +110,7 @@ const touch = splitCommand({
   tips: ['request_policy:multi_shard', 'response_policy:agg_sum'],
   run(context) {
     // The one command that CLIENT NO-TOUCH does not silence.
-    context.keyspace.stampsAccess = true;
+    context.keyspace.stamping = context.keyspace.policyStamping;
 
     context.reply.integer(countKeys(context, PartKind.Touch));
   },

@@ -18,6 +18,7 @@ import {
   payloadLow,
   recencyOf,
 } from '../../keyspace/entry.js';
+import { frequencyOf, idleSeconds } from '../../keyspace/recency.js';
 import { stringEncodingName } from '../../keyspace/strings.js';
 import { isStructured, structureName } from '../../keyspace/values.js';
 import { Refusal } from '../../resp/errors.js';
@@ -32,13 +33,6 @@ const NO_FREQUENCY = new Refusal(
 const NO_IDLE_TIME = new Refusal(
   `ERR An LFU maxmemory policy is selected, idle time not tracked. ${SWITCHING}`,
 );
-
-/** Recency is 24 bits: seconds under LRU; 16 bits of minutes and a counter under LFU. */
-const RECENCY_MASK = 0xffffff;
-const MINUTES_MASK = 0xffff;
-const COUNTER_BITS = 8;
-const COUNTER_MASK = 0xff;
-const MINUTE_MS = 60_000;
 
 /** Redis keeps one object for each of the first integers, with a count that says so: INT_MAX. */
 const SHARED_INTEGERS = 10_000;
@@ -64,24 +58,27 @@ function replyEncoding(context: Context, entry: EntryRef): void {
 
 function replyIdleTime(context: Context, entry: EntryRef): void {
   if (isLfu(context)) throw NO_IDLE_TIME;
-  const stamped = recencyOf(context.partition.slab, entry);
-  context.reply.integer((context.keyspace.recency - stamped) & RECENCY_MASK);
+  const { keyspace, partition, reply } = context;
+  reply.integer(idleSeconds(recencyOf(partition.slab, entry), keyspace.recency));
 }
 
-/** The counter as it is now: it falls by one each `lfu-decay-time` minutes without access. */
+/** The counter as it is now. */
 function replyFrequency(context: Context, entry: EntryRef): void {
   if (!isLfu(context)) throw NO_FREQUENCY;
-  const recency = recencyOf(context.partition.slab, entry);
-  const decayMinutes = context.server.config.number('lfu-decay-time');
-  const nowMinutes = Math.floor(context.nowMs / MINUTE_MS) & MINUTES_MASK;
-  const elapsed = (nowMinutes - (recency >>> COUNTER_BITS)) & MINUTES_MASK;
-  const periods = decayMinutes === 0 ? 0 : Math.floor(elapsed / decayMinutes);
-  context.reply.integer(Math.max(0, (recency & COUNTER_MASK) - periods));
+  const { keyspace, partition, reply } = context;
+  const recency = recencyOf(partition.slab, entry);
+  reply.integer(frequencyOf(recency, keyspace.recency, keyspace.frequencyScale));
+}
+
+/** Where each key has a time or a count of its own, integers are not shared either. */
+function sharesIntegers({ server: { config } }: Context): boolean {
+  return config.number('maxmemory') === 0 || !/-l[rf][um]$/.test(config.text('maxmemory-policy'));
 }
 
 function replyReferences(context: Context, entry: EntryRef): void {
   const { slab } = context.partition;
   const isShared =
+    sharesIntegers(context) &&
     encodingOf(slab, entry) === Encoding.Integer &&
     compareInt64(payloadLow(slab, entry), payloadHigh(slab, entry), 0, 0) >= 0 &&
     compareInt64(payloadLow(slab, entry), payloadHigh(slab, entry), SHARED_INTEGERS, 0) < 0;

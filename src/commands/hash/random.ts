@@ -49,9 +49,10 @@ function replyHeader(reply: Reply, count: number, withValues: boolean): void {
 }
 
 /** Any fields, the same several times perhaps. */
-function replyDraws(reply: Reply, count: number, withValues: boolean): void {
+function replyDraws(context: Context, count: number, withValues: boolean): void {
+  const { reply } = context;
   replyHeader(reply, count, withValues);
-  for (let left = count; left > 0; left--) {
+  for (let left = count; left > 0 && !context.isAbandoned; left--) {
     hash.seekRandom(draw);
     replyPair(reply, withValues);
   }
@@ -109,7 +110,7 @@ const hrandfield = keyCommand({
     if (!readWholeHash(context) || count === 0) {
       reply.array(0);
     } else if (count < 0 || count === 1) {
-      replyDraws(reply, Math.abs(count), withValues);
+      replyDraws(context, Math.abs(count), withValues);
     } else if (!hash.isLarge || count * SHARE_OF_DRAWS > hash.count) {
       replyWalk(reply, count, withValues);
     } else {

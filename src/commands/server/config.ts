@@ -97,6 +97,10 @@ const rewrite = sub({
   flags: FLAGS,
   tips: TO_ALL,
   run({ server, reply }) {
+    // With an ACL file the users stand there, and in no line of the configuration.
+    const isInFile = server.config.text('aclfile') !== '';
+    const users = isInFile ? [] : server.access.accounts.all;
+    server.config.users = users.map((user) => [user.name, ...user.describe().split(' ')]);
     const failure = server.config.rewriteFile();
     if (failure !== null) {
       server.log('warning', `CONFIG REWRITE failed: ${failure}`);

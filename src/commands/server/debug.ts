@@ -1,7 +1,8 @@
 // DEBUG: what tests and the curious need. As on Redis it is refused unless the configuration allows
-// it, and what would end the process on purpose is not offered at all.
+// it.
 
 import { int64 } from '../../base/ascii.js';
+import { fail } from '../../base/assert.js';
 import { parseDouble } from '../../base/float-text.js';
 import { Prng } from '../../base/prng.js';
 import { readInt64 } from '../../dispatch/args.js';
@@ -16,6 +17,7 @@ import { NO_SUCH_KEY, Refusal } from '../../resp/errors.js';
 import { NONE, type Slab } from '../../slab/slab.js';
 import { type ChainRef, describeChain } from '../../structs/chain.js';
 import { Encoding } from '../../types/kind.js';
+import { populate } from './debug-populate.js';
 import { refuseToLoadLog, reload } from './debug-reload.js';
 import { digestOfAll, hexOf } from './digest.js';
 import { emptyDigest } from './digest-mixing.js';
@@ -61,6 +63,8 @@ const WORDS: Readonly<Record<string, DebugWord | undefined>> = {
     run: (context) => context.reply.simple(hexOf(digestOfAll(context))),
   },
   'digest-value': { least: 2, most: Number.POSITIVE_INFINITY, run: digestValues },
+  populate: { least: 3, most: 5, run: populate },
+  'config-rewrite-force-all': { least: 2, most: 2, run: rewriteAll },
   protocol: { least: 3, most: 3, run: showType },
   'change-repl-id': { least: 2, most: 2, run: changeReplicationId },
   'quicklist-packed-threshold': { least: 3, most: 3, run: acceptThreshold },
@@ -74,10 +78,11 @@ const WORDS: Readonly<Record<string, DebugWord | undefined>> = {
   'pause-cron': { least: 3, most: 3, run: accept },
   'aof-flush-sleep': { least: 3, most: 3, run: accept },
   'set-skip-checksum-validation': { least: 3, most: 3, run: accept },
+  // They end all threads, with the report of a crash.
+  segfault: { least: 2, most: 2, run: () => fail('DEBUG SEGFAULT was asked for') },
+  panic: { least: 2, most: 2, run: () => fail('DEBUG PANIC was asked for') },
+  assert: { least: 2, most: 2, run: () => fail('DEBUG ASSERT was asked for') },
   // They would end all threads and lose what no log has: refused whatever their arguments.
-  segfault: { least: 2, most: Number.POSITIVE_INFINITY, run: refuseToDie },
-  panic: { least: 2, most: Number.POSITIVE_INFINITY, run: refuseToDie },
-  assert: { least: 2, most: Number.POSITIVE_INFINITY, run: refuseToDie },
   oom: { least: 2, most: Number.POSITIVE_INFINITY, run: refuseToDie },
   restart: { least: 2, most: Number.POSITIVE_INFINITY, run: refuseToDie },
   'crash-and-recover': { least: 2, most: Number.POSITIVE_INFINITY, run: refuseToDie },
@@ -310,6 +315,13 @@ const SHOWN: Readonly<Record<string, ((context: Context) => void) | undefined>> 
   false: ({ reply }) => reply.boolean(false),
 };
 
+/** CONFIG REWRITE that leaves nothing out, what is as by default included. */
+function rewriteAll({ server, reply }: Context): void {
+  const failure = server.config.rewriteFile(true);
+  if (failure !== null) throw new Refusal(failure);
+  reply.ok();
+}
+
 function showType(context: Context): void {
   const name = context.args.text(2).toLowerCase();
   const show = Object.hasOwn(SHOWN, name) ? SHOWN[name] : undefined;
@@ -321,6 +333,9 @@ const HELP_LINES = [
   'CHANGE-REPL-ID',
   '    Change the replication IDs of the instance.',
   '    Dangerous: should be used only for testing the replication subsystem.',
+  'CONFIG-REWRITE-FORCE-ALL',
+  '    Like CONFIG REWRITE but writes all configuration options, including',
+  '    keywords not listed in original configuration file or default values.',
   'DIGEST',
   '    Output a hex signature representing the current DB content.',
   'DIGEST-VALUE <key> [<key> ...]',

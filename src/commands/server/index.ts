@@ -4,6 +4,7 @@ import { type CommandSpec, Flag, sessionCommand } from '../../dispatch/define.js
 import { absentFeatures } from './absent.js';
 import { config } from './config.js';
 import { debug } from './debug.js';
+import { hotkeys } from './hotkeys.js';
 import { latency } from './latency.js';
 import { lolwut } from './lolwut.js';
 import { memory } from './memory.js';
@@ -36,6 +37,7 @@ const time = sessionCommand({
 export const serverCommands: readonly CommandSpec[] = [
   config,
   debug,
+  hotkeys,
   info,
   latency,
   lolwut,

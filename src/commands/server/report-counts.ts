@@ -1,16 +1,14 @@
 // INFO's sections whose fields depend on what there is: commands, errors, databases, threads and
 // partitions.
 
-import { Prng, seedFromEntropy } from '../../base/prng.js';
 import type { Context } from '../../dispatch/context.js';
-import { type EntryRef, expiryOf } from '../../keyspace/entry.js';
+import { meanExpiry } from '../../keyspace/expire.js';
 import type { Partition } from '../../keyspace/partition.js';
 import { freePagesOf, heldBytesOf, PAGE_BYTES } from '../../slab/alloc.js';
 import { inspectLock } from '../../slab/lock.js';
 import { Header, usedBytesOf } from '../../slab/slab.js';
 import { bucketLimit, type CommandTotals, HISTOGRAM_BUCKETS } from '../../stats/commands.js';
 import { Counter } from '../../stats/server.js';
-import { randomRef } from '../../structs/table.js';
 import type { InfoField } from './report.js';
 
 export function commandStats(context: Context): readonly InfoField[] {
@@ -75,36 +73,19 @@ export function keyspaceCounts(context: Context): readonly InfoField[] {
   return fields;
 }
 
-/** So many keys are drawn, from so many partitions, to estimate the mean time to live. */
-const TTL_DRAWS = 16;
-const TTL_PARTITIONS = 8;
-
-const prng = new Prng(seedFromEntropy());
-const draw = (below: number) => prng.below(below);
-
-/** An estimate from keys drawn by chance, as Redis's is. */
+/** What remains of the time to live of the keys that have one, on average, in milliseconds. */
 function meanTtl(context: Context, database: number): number {
-  const { nowMs } = context;
   let sum = 0;
   let count = 0;
-  const sample = ({ slab, tableRoot }: Partition) => {
-    for (let drawn = 0; drawn < TTL_DRAWS; drawn++) {
-      const entry = randomRef(slab, tableRoot, draw) as EntryRef;
-      if (entry === 0) return;
-      const expiry = expiryOf(slab, entry);
-      if (expiry <= nowMs) continue;
-      sum += expiry - nowMs;
-      count++;
-    }
-  };
-  let visited = 0;
   for (const partition of context.keyspace.partitions) {
-    if (partition.volatileCountOf(database) === 0) continue;
-    context.visitDatabase(partition.index, database, sample);
-    visited++;
-    if (visited === TTL_PARTITIONS) break;
+    const here = partition.volatileCountOf(database);
+    if (here === 0) continue;
+    context.visitDatabase(partition.index, database, ({ slab, expiryRoot }) => {
+      sum += meanExpiry(slab, expiryRoot) * here;
+      count += here;
+    });
   }
-  return count === 0 ? 0 : Math.round(sum / count);
+  return count === 0 ? 0 : Math.max(0, Math.round(sum / count - context.nowMs));
 }
 
 /** What only this server has: a line for each thread and for each partition. */
@@ -125,16 +106,30 @@ export function flagstone(context: Context): readonly InfoField[] {
     ['partition_fill_max_perc', ((most * 100) / facts.partitionBytes).toFixed(2)],
     ['partition_fill_mean_perc', ((mean * 100) / facts.partitionBytes).toFixed(2)],
     ['partition_skew', (mean === 0 ? 1 : most / mean).toFixed(2)],
-    ...Array.from({ length: facts.threadCount }, (_, thread) => threadField(context, thread)),
-    ...partitions.map((partition) => partitionField(context, partition)),
+    ...workers(context),
+    ...partitionRows(context),
   ];
 }
 
+/** A line for each thread that executes commands. */
+export function workers(context: Context): readonly InfoField[] {
+  const { facts } = context.server;
+  return Array.from({ length: facts.threadCount + facts.edges.length }, (_, thread) =>
+    threadField(context, thread),
+  );
+}
+
+export function partitionRows(context: Context): readonly InfoField[] {
+  return context.keyspace.partitions.map((partition) => partitionField(context, partition));
+}
+
 function threadField(context: Context, thread: number): InfoField {
-  const { clients, stats } = context.server;
+  const { clients, commandStats, stats, facts } = context.server;
+  const edge = facts.edges[thread - facts.threadCount];
   const text =
-    `clients=${clients.count(thread)},` +
+    `${edge === undefined ? '' : `kind=${edge},`}clients=${clients.count(thread)},` +
     `connections=${stats.of(thread, Counter.ConnectionsReceived)},` +
+    `commands=${commandStats.callsIn(thread)},` +
     `input_bytes=${stats.of(thread, Counter.InputBytes)},` +
     `output_bytes=${stats.of(thread, Counter.OutputBytes)},` +
     `turns=${stats.of(thread, Counter.EventLoopTurns)},` +
@@ -154,7 +149,8 @@ function partitionField(context: Context, partition: Partition): InfoField {
   const lock = inspectLock(slab.i32, Header.Lock);
   const text =
     `keys=${keys},expires=${volatileKeys},used=${usedBytesOf(slab)},held=${heldBytesOf(slab)},` +
-    `free=${freePagesOf(slab) * PAGE_BYTES},contentions=${lock.contentions},` +
+    `free=${freePagesOf(slab) * PAGE_BYTES},visits=${lock.takes >>> 0},` +
+    `contentions=${lock.contentions},` +
     `lock_waited_ms=${lock.waitedMs.toFixed(3)}`;
   return [`partition${partition.index}`, text];
 }

@@ -7,10 +7,10 @@ import { Lookup } from '../../keyspace/keyspace.js';
 import { Failure } from '../../log/logs.js';
 import { Activity, Figure } from '../../mesh/saving.js';
 import { Kind } from '../../pubsub/registry.js';
-import { heldBytesOf } from '../../slab/alloc.js';
-import { counterOf, Header, usedBytesOf } from '../../slab/slab.js';
+import { counterOf, Header, type Slab } from '../../slab/slab.js';
 import { ClientFlag } from '../../stats/clients.js';
 import { Counter } from '../../stats/server.js';
+import { humanBytes, memoryFigures, percentOf, ratioOf } from './memory-figures.js';
 import type { InfoField } from './report.js';
 
 const US_PER_SECOND = 1_000_000;
@@ -36,7 +36,7 @@ export function server(context: Context): readonly InfoField[] {
     ['process_id', facts.processId],
     ['process_supervised', 'no'],
     ['run_id', facts.runId],
-    ['tcp_port', facts.port],
+    ['tcp_port', config.number('port') || config.number('tls-port')],
     ['server_time_usec', context.nowMs * 1000],
     ['uptime_in_seconds', Math.max(0, uptime)],
     ['uptime_in_days', Math.max(0, Math.floor(uptime / SECONDS_PER_DAY))],
@@ -46,7 +46,21 @@ export function server(context: Context): readonly InfoField[] {
     ['executable', facts.executable],
     ['config_file', facts.configFile],
     ['io_threads_active', facts.threadCount > 1 ? 1 : 0],
+    ...listeners(context),
   ];
+}
+
+/** Where it listens, in Redis's form and order. */
+function listeners({ server: { config } }: Context): readonly InfoField[] {
+  const bind = config.list('bind');
+  const addresses = (bind.length === 0 ? ['*', '-::*'] : bind).map((each) => `,bind=${each}`);
+  const rows: InfoField[] = [];
+  const add = (text: string) => rows.push([`listener${rows.length}`, text]);
+  const [port, tlsPort] = [config.number('port'), config.number('tls-port')];
+  if (port !== 0) add(`name=tcp${addresses.join('')},port=${port}`);
+  if (config.text('unixsocket') !== '') add(`name=unix,bind=${config.text('unixsocket')}`);
+  if (tlsPort !== 0) add(`name=tls${addresses.join('')},port=${tlsPort}`);
+  return rows;
 }
 
 export function clients(context: Context): readonly InfoField[] {
@@ -73,53 +87,49 @@ export function clients(context: Context): readonly InfoField[] {
 }
 
 export function memory(context: Context): readonly InfoField[] {
-  const { config, stats: counters } = context.server;
+  const { config } = context.server;
   const slabs = context.keyspace.partitions.map((partition) => partition.slab);
-  const sum = (bytesOf: (slab: (typeof slabs)[number]) => number) =>
-    slabs.reduce((total, slab) => total + bytesOf(slab), 0);
-  const used = context.server.usedMemory();
-  const dataset = sum(usedBytesOf);
-  const held = sum(heldBytesOf);
-  const resident = process.memoryUsage.rss();
+  const sum = (countOf: (slab: Slab) => number) =>
+    slabs.reduce((total, slab) => total + countOf(slab), 0);
+  const figures = memoryFigures(context);
+  const { used, peak, startup, dataset, allocated, active, resident, rss } = figures;
   const limit = config.number('maxmemory');
-  counters.notePeak(used, context.nowMs);
-  const peak = counters.peakBytes;
   return [
     ['used_memory', used],
     ['used_memory_human', humanBytes(used)],
-    ['used_memory_rss', resident],
-    ['used_memory_rss_human', humanBytes(resident)],
+    ['used_memory_rss', rss],
+    ['used_memory_rss_human', humanBytes(rss)],
     ['used_memory_peak', peak],
     ['used_memory_peak_human', humanBytes(peak)],
     ['used_memory_peak_perc', percent(used, peak)],
-    ['used_memory_overhead', Math.max(0, used - dataset)],
-    ['used_memory_startup', 0],
+    ['used_memory_overhead', figures.overhead],
+    ['used_memory_startup', startup],
     ['used_memory_dataset', dataset],
-    ['used_memory_dataset_perc', percent(dataset, used)],
-    ['allocator_allocated', dataset],
-    ['allocator_active', held],
-    ['allocator_resident', held],
+    ['used_memory_dataset_perc', percent(dataset, used - startup)],
+    ['allocator_allocated', allocated],
+    ['allocator_active', active],
+    ['allocator_resident', resident],
     ['total_system_memory', totalmem()],
     ['total_system_memory_human', humanBytes(totalmem())],
     ...scriptFigures(context),
     ['maxmemory', limit],
     ['maxmemory_human', humanBytes(limit)],
     ['maxmemory_policy', config.text('maxmemory-policy')],
-    ['allocator_frag_ratio', ratio(held, dataset)],
-    ['allocator_frag_bytes', Math.max(0, held - dataset)],
-    ['allocator_rss_ratio', ratio(held, held)],
-    ['allocator_rss_bytes', 0],
-    ['rss_overhead_ratio', ratio(resident, held)],
-    ['rss_overhead_bytes', resident - held],
-    ['mem_fragmentation_ratio', ratio(resident, used)],
-    ['mem_fragmentation_bytes', resident - used],
+    ['allocator_frag_ratio', ratio(active, allocated)],
+    ['allocator_frag_bytes', active - allocated],
+    ['allocator_rss_ratio', ratio(resident, active)],
+    ['allocator_rss_bytes', resident - active],
+    ['rss_overhead_ratio', ratio(rss, resident)],
+    ['rss_overhead_bytes', rss - resident],
+    ['mem_fragmentation_ratio', ratio(rss, used)],
+    ['mem_fragmentation_bytes', rss - used],
     ['mem_not_counted_for_evict', 0],
     ['mem_replication_backlog', 0],
     ['mem_total_replication_buffers', 0],
     ['mem_clients_slaves', 0],
-    ['mem_clients_normal', clientBytes(context)],
+    ['mem_clients_normal', figures.clients],
     ['mem_cluster_links', 0],
-    ['mem_aof_buffer', config.flag('appendonly') ? context.server.logs.pendingBytes() : 0],
+    ['mem_aof_buffer', figures.logBuffers],
     ['mem_allocator', 'flagstone'],
     ['active_defrag_running', 0],
     ['lazyfree_pending_objects', sum((slab) => counterOf(slab, Header.LazyPending))],
@@ -150,12 +160,6 @@ function scriptFigures({ scripts }: Context): readonly InfoField[] {
     ['used_memory_scripts', sources],
     ['used_memory_scripts_human', humanBytes(sources)],
   ];
-}
-
-function clientBytes(context: Context): number {
-  let bytes = 0;
-  for (const view of context.server.clients.views()) bytes += view.inputBytes + view.outputBytes;
-  return bytes;
 }
 
 /** Whole seconds since a moment of Context.nowMs; -1 for one that never was. */
@@ -255,16 +259,22 @@ function loading(context: Context): readonly InfoField[] {
   ];
 }
 
-export function stats(context: Context): readonly InfoField[] {
-  const { commandStats: perCommand, stats: counters, table, pubsub } = context.server;
-  const { registry } = pubsub;
+/** Of all commands together. */
+function commandTotals({ server }: Context): { calls: number; commandUs: number } {
   let calls = 0;
   let commandUs = 0;
-  for (const command of table.all) {
-    const totals = perCommand.totals(command.id);
+  for (const command of server.table.all) {
+    const totals = server.commandStats.totals(command.id);
     calls += totals.calls;
     commandUs += totals.microseconds;
   }
+  return { calls, commandUs };
+}
+
+export function stats(context: Context): readonly InfoField[] {
+  const { stats: counters, pubsub } = context.server;
+  const { registry } = pubsub;
+  const { calls, commandUs } = commandTotals(context);
   return [
     ['total_connections_received', counters.total(Counter.ConnectionsReceived)],
     ['total_commands_processed', calls],
@@ -287,13 +297,16 @@ export function stats(context: Context): readonly InfoField[] {
     ['expire_cycle_cpu_milliseconds', Math.round(counters.total(Counter.ActiveExpireMs))],
     ['evicted_keys', counters.total(Counter.Evicted)],
     ['evicted_clients', counters.total(Counter.EvictedClients)],
-    ['total_eviction_exceeded_time', 0],
-    ['current_eviction_exceeded_time', 0],
+    ['total_eviction_exceeded_time', counters.memoryExceeded(context.nowMs).totalMs],
+    ['current_eviction_exceeded_time', counters.memoryExceeded(context.nowMs).currentMs],
     ['keyspace_hits', counters.lookup(Lookup.Hits)],
     ['keyspace_misses', counters.lookup(Lookup.Misses)],
     ['pubsub_channels', registry.nameCount(Kind.Channel)],
     ['pubsub_patterns', registry.nameCount(Kind.Pattern)],
     ['pubsubshard_channels', registry.nameCount(Kind.Shard)],
+    ['latest_fork_usec', 0],
+    ['total_forks', 0],
+    ['migrate_cached_sockets', counters.total(Counter.MigrateSockets)],
     ...NOT_HERE,
     ['tracking_total_keys', context.server.tracking.keys.keyCount],
     ['tracking_total_items', context.server.tracking.keys.itemCount],
@@ -310,12 +323,12 @@ export function stats(context: Context): readonly InfoField[] {
     ['eventloop_cycles', counters.total(Counter.EventLoopTurns)],
     ['eventloop_duration_sum', Math.round(counters.total(Counter.EventLoopUs))],
     ['eventloop_duration_cmd_sum', Math.round(commandUs)],
-    ['instantaneous_eventloop_cycles_per_sec', 0],
-    ['instantaneous_eventloop_duration_usec', 0],
+    ['instantaneous_eventloop_cycles_per_sec', Math.round(counters.cyclesPerSecond)],
+    ['instantaneous_eventloop_duration_usec', Math.round(counters.cycleUs)],
     ['acl_access_denied_auth', counters.total(Counter.AclDenied)],
-    ['acl_access_denied_cmd', 0],
-    ['acl_access_denied_key', 0],
-    ['acl_access_denied_channel', 0],
+    ['acl_access_denied_cmd', counters.total(Counter.AclCommandDenied)],
+    ['acl_access_denied_key', counters.total(Counter.AclKeyDenied)],
+    ['acl_access_denied_channel', counters.total(Counter.AclChannelDenied)],
     ['client_query_buffer_limit_disconnections', counters.total(Counter.InputLimitDisconnections)],
     [
       'client_output_buffer_limit_disconnections',
@@ -326,9 +339,6 @@ export function stats(context: Context): readonly InfoField[] {
 
 /** Figures of features that this server does not have. */
 const NOT_HERE: readonly InfoField[] = [
-  ['latest_fork_usec', 0],
-  ['total_forks', 0],
-  ['migrate_cached_sockets', 0],
   ['slave_expires_tracked_keys', 0],
   ['active_defrag_hits', 0],
   ['active_defrag_misses', 0],
@@ -355,13 +365,17 @@ export function replication(context: Context): readonly InfoField[] {
   ];
 }
 
-export function cpu(): readonly InfoField[] {
+export function cpu({ server }: Context): readonly InfoField[] {
   const { user, system } = process.cpuUsage();
+  const main = server.mainThreadTime();
+  const seconds = (us: number) => (us / US_PER_SECOND).toFixed(6);
   return [
-    ['used_cpu_sys', (system / US_PER_SECOND).toFixed(6)],
-    ['used_cpu_user', (user / US_PER_SECOND).toFixed(6)],
+    ['used_cpu_sys', seconds(system)],
+    ['used_cpu_user', seconds(user)],
     ['used_cpu_sys_children', '0.000000'],
     ['used_cpu_user_children', '0.000000'],
+    ['used_cpu_sys_main_thread', seconds(main.systemUs)],
+    ['used_cpu_user_main_thread', seconds(main.userUs)],
   ];
 }
 
@@ -374,23 +388,9 @@ export function cluster(): readonly InfoField[] {
 }
 
 function percent(part: number, whole: number): string {
-  return `${(whole === 0 ? 0 : (part * 100) / whole).toFixed(2)}%`;
+  return `${percentOf(part, whole).toFixed(2)}%`;
 }
 
 function ratio(part: number, whole: number): string {
-  return (whole === 0 ? 1 : part / whole).toFixed(2);
-}
-
-const UNITS = ['K', 'M', 'G', 'T', 'P'];
-
-/** Bytes as Redis shows them to people: 512B, 1.50M. */
-export function humanBytes(bytes: number): string {
-  if (bytes < 1024) return `${bytes}B`;
-  let value = bytes;
-  let unit = -1;
-  while (value >= 1024 && unit + 1 < UNITS.length) {
-    value /= 1024;
-    unit++;
-  }
-  return `${value.toFixed(2)}${UNITS[unit]}`;
+  return ratioOf(part, whole).toFixed(2);
 }

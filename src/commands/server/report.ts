@@ -10,6 +10,8 @@ import {
   flagstone,
   keyspaceCounts,
   latencyStats,
+  partitionRows,
+  workers,
 } from './report-counts.js';
 import {
   clients,
@@ -31,6 +33,8 @@ interface Section {
   readonly title: string;
   /** Part of INFO without arguments. */
   readonly isDefault: boolean;
+  /** Shown only when it is asked for by name: another section has its fields too. */
+  readonly isPart?: boolean;
   fields(context: Context): readonly InfoField[];
 }
 
@@ -49,6 +53,14 @@ const SECTIONS: readonly Section[] = [
   { name: 'cluster', title: 'Cluster', isDefault: true, fields: cluster },
   { name: 'keyspace', title: 'Keyspace', isDefault: true, fields: keyspaceCounts },
   { name: 'flagstone', title: 'Flagstone', isDefault: false, fields: flagstone },
+  { name: 'workers', title: 'Workers', isDefault: false, isPart: true, fields: workers },
+  {
+    name: 'partitions',
+    title: 'Partitions',
+    isDefault: false,
+    isPart: true,
+    fields: partitionRows,
+  },
 ];
 
 const ALIASES: Readonly<Record<string, string | undefined>> = { module_list: 'modules' };
@@ -56,7 +68,8 @@ const ALIASES: Readonly<Record<string, string | undefined>> = { module_list: 'mo
 /** The sections that the words ask for, in the order in which they are always shown. */
 function chosenSections(words: readonly string[]): readonly Section[] {
   const asked = new Set(words.map((name) => name.toLowerCase()));
-  if (asked.has('all') || asked.has('everything')) return SECTIONS;
+  if (asked.has('all') || asked.has('everything'))
+    return SECTIONS.filter(({ name, isPart }) => isPart !== true || asked.has(name));
   if (asked.size === 0) asked.add('default');
   for (const name of [...asked]) {
     const section = ALIASES[name];

@@ -253,7 +253,7 @@ function nameSeveral(context: Context): void {
 }
 
 function nameWithRepeats(context: Context, count: number): void {
-  for (let done = 0; done < count; done++) {
+  for (let done = 0; done < count && !context.isAbandoned; done++) {
     walk.pick(set, draw);
     replyMember(context.reply, walk);
   }

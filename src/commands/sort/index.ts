@@ -2,6 +2,7 @@
 // texts, or of those found under other keys.
 
 import type { Slices } from '../../base/slices.js';
+import { mayReadAll } from '../../dispatch/access.js';
 import { isWord, readInteger, word } from '../../dispatch/args.js';
 import type { Context } from '../../dispatch/context.js';
 import {
@@ -66,9 +67,15 @@ class Wish {
   }
 }
 
+const BY_DENIED = new Refusal('ERR BY option of SORT denied due to insufficient ACL permissions.');
+const GET_DENIED = new Refusal(
+  'ERR GET option of SORT denied due to insufficient ACL permissions.',
+);
+
 const wish = new Wish();
 
-function readWish(args: Slices, mayStore: boolean): void {
+function readWish(context: Context, mayStore: boolean): void {
+  const { args } = context;
   wish.clear();
   for (let index = 2; index < args.count; index++) {
     const behind = args.count - 1 - index;
@@ -83,7 +90,10 @@ function readWish(args: Slices, mayStore: boolean): void {
     } else if (isWord(args, index, BY) && behind >= 1) {
       wish.byAt = ++index;
       if (!hasStar(args, index)) wish.isUnsorted = true;
+      // A pattern reads keys that no word names.
+      else if (!mayReadAll(context)) throw BY_DENIED;
     } else if (isWord(args, index, GET) && behind >= 1) {
+      if (!mayReadAll(context)) throw GET_DENIED;
       wish.getAts.push(++index);
     } else throw SYNTAX;
   }
@@ -253,7 +263,7 @@ function store(context: Context): void {
 
 function runSort(context: Context, mayStore: boolean): void {
   const { args } = context;
-  readWish(args, mayStore);
+  readWish(context, mayStore);
 
   const partition = context.at(1);
   const entry = partition.find(args, 1, Type.Any);

@@ -151,8 +151,9 @@ function drawSeveral(context: Context): void {
 
   reply.array(withScores && reply.protocol === 2 ? count * 2 : count);
   if (wanted < 0) {
-    for (let drawn = 0; drawn < count; drawn++)
+    for (let drawn = 0; drawn < count && !context.isAbandoned; drawn++) {
       answerRank(context, chance.below(length), withScores);
+    }
   } else if (count * WALK_PART > length) {
     pickFromWalk(context, count, withScores);
   } else {

@@ -3,21 +3,14 @@
 import { eventClasses } from '../forms.js';
 import { INT32_MAX, INT32_MIN, INT64_MAX, KB, MB, UINT64_MAX } from '../numbers.js';
 import type { Row } from '../parameter.js';
-import { choice, depends, flag, inert, integer, memory, NOW, special } from './rows.js';
+import { choice, flag, inert, integer, memory, special } from './rows.js';
 
-const evictionPolicy = depends((value) =>
-  value === 'noeviction'
-    ? NOW
-    : inert('eviction arrives in a later version; past maxmemory, writes get an -OOM error'),
-);
-const noEviction = inert('eviction arrives in a later version');
 const ownAllocator = inert('it has an allocator of its own');
 const noRehashing = inert('its tables grow bucket by bucket and are never rehashed');
 const alwaysSanitized = inert('it checks every payload in full');
 const neverCompresses = inert(
   'no node of a list is compressed: it is read in place, without a copy to unpack it into',
 );
-const neverEvicts = inert('eviction arrives in a later version');
 const exactExpiry = inert(
   'its expiry index finds every expired key, so there is no effort to choose',
 );
@@ -25,7 +18,7 @@ const exactExpiry = inert(
 export const MEMORY_PARAMETERS: readonly Row[] = [
   integer('databases', { default: 16, min: 1, max: INT32_MAX, isMutable: false }),
   memory('maxmemory', { default: 0, min: 0, max: UINT64_MAX, isUnsigned: true }),
-  flag('lazyfree-lazy-eviction', { default: false, support: neverEvicts }),
+  flag('lazyfree-lazy-eviction', { default: false }),
   flag('lazyfree-lazy-expire', { default: false }),
   flag('lazyfree-lazy-server-del', { default: false }),
   flag('lazyfree-lazy-user-del', { default: false }),
@@ -115,14 +108,15 @@ export const MEMORY_PARAMETERS: readonly Row[] = [
       'allkeys-lfu',
       'allkeys-random',
       'noeviction',
+      'volatile-lrm',
+      'allkeys-lrm',
     ],
     default: 'noeviction',
-    support: evictionPolicy,
   }),
-  integer('maxmemory-samples', { default: 5, min: 1, max: INT32_MAX, support: noEviction }),
-  integer('maxmemory-eviction-tenacity', { default: 10, min: 0, max: 100, support: noEviction }),
-  integer('lfu-log-factor', { default: 10, min: 0, max: INT32_MAX, support: noEviction }),
-  integer('lfu-decay-time', { default: 1, min: 0, max: INT32_MAX, support: noEviction }),
+  integer('maxmemory-samples', { default: 5, min: 1, max: INT32_MAX }),
+  integer('maxmemory-eviction-tenacity', { default: 10, min: 0, max: 100 }),
+  integer('lfu-log-factor', { default: 10, min: 0, max: INT32_MAX }),
+  integer('lfu-decay-time', { default: 1, min: 0, max: INT32_MAX }),
   flag('activedefrag', { default: false, support: ownAllocator }),
   integer('active-defrag-cycle-min', { default: 1, min: 1, max: 99, support: ownAllocator }),
   integer('active-defrag-cycle-max', { default: 25, min: 1, max: 99, support: ownAllocator }),

@@ -20,11 +20,6 @@ import {
 const noOutgoing = inert('it opens no connections of its own yet');
 const noMark = inert('it does not mark its sockets');
 const noModules = inert('it loads no modules');
-const noClientEviction = inert('it does not yet close clients to free memory');
-const noUserFile = refused(
-  'ACL files arrive in a later version; protect the server with requirepass until then',
-);
-const noUsers = inert('access control lists arrive in a later version');
 const noThreadedInput = inert("every thread reads and writes; their number is 'threads'");
 
 export const NETWORK_PARAMETERS: readonly Row[] = [
@@ -70,7 +65,6 @@ export const NETWORK_PARAMETERS: readonly Row[] = [
     default: 0,
     min: -100,
     max: INT64_MAX,
-    support: noClientEviction,
   }),
   integer('tracking-table-max-keys', {
     default: 1_000_000,
@@ -78,12 +72,11 @@ export const NETWORK_PARAMETERS: readonly Row[] = [
     max: INT64_MAX,
     isUnsigned: true,
   }),
-  textOrEmpty('aclfile', { default: '', isMutable: false, support: noUserFile }),
-  integer('acllog-max-len', { default: 128, min: 0, max: INT64_MAX, support: noUsers }),
+  textOrEmpty('aclfile', { default: '', isMutable: false }),
+  integer('acllog-max-len', { default: 128, min: 0, max: INT64_MAX }),
   choice('acl-pubsub-default', {
     values: ['allchannels', 'resetchannels'],
     default: 'resetchannels',
-    support: noUsers,
   }),
   integer('io-threads', {
     default: 1,

@@ -11,6 +11,8 @@ const THREADS_MAX = 1024;
 export const OWN_PARAMETERS: readonly Row[] = [
   // 0 is one per core.
   integer('threads', { default: 0, min: 0, max: THREADS_MAX, isMutable: false }),
+  // Threads that serve encrypted connections, where there is a tls-port; 0 is as many as threads.
+  integer('tls-threads', { default: 0, min: 0, max: THREADS_MAX, isMutable: false }),
   integer('partitions', { default: 64, min: 1, max: 1024, check: isPowerOfTwo, isMutable: false }),
   // A byte offset within a partition must stay a small integer of V8, hence 2 GiB at most.
   memory('partition-size', { default: 2 * GB, min: MB, max: 2 * GB, isMutable: false }),

@@ -33,7 +33,6 @@ const noAffinity = inert('it leaves placing threads to the system: use taskset')
 const byteOrder = inert('it always compares bytes');
 
 const ownPace = inert('each worker tends its partitions at its own pace');
-const noLogo = inert('it has no logo');
 const noSuchCheck = inert('it makes no check that could be ignored');
 
 export const PROCESS_PARAMETERS: readonly Row[] = [
@@ -59,7 +58,7 @@ export const PROCESS_PARAMETERS: readonly Row[] = [
     default: 'default',
     check: isShutdown,
   }),
-  flag('always-show-logo', { default: false, isMutable: false, support: noLogo }),
+  flag('always-show-logo', { default: false, isMutable: false }),
   textOrEmpty('ignore-warnings', { default: '', support: noSuchCheck }),
   flag('daemonize', { default: false, isMutable: false, support: noDaemon }),
   choice('supervised', {

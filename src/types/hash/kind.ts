@@ -2,6 +2,7 @@
 
 import type { Slab } from '../../slab/slab.js';
 import { packedBytes, packedCount } from '../../structs/packed.js';
+import { TableRoot } from '../../structs/table.js';
 import { Encoding, type ValueKind } from '../kind.js';
 import {
   forgetHashes,
@@ -18,6 +19,7 @@ import {
   largeBytes,
   largeCount,
   nextTimeOfLarge,
+  tableOf,
   timesReserve,
 } from './large.js';
 import {
@@ -91,6 +93,8 @@ export const hashKind: ValueKind = {
   detach(slab, encoding, root) {
     if (!isPairs(encoding)) unscheduleHash(slab, root);
   },
+
+  walkAt: (encoding, root) => (encoding === Encoding.Table ? tableOf(root) + TableRoot.Walk : 0),
 
   forget: forgetHashes,
 };

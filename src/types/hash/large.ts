@@ -2,12 +2,12 @@
 // stand in a heap, the next one on top.
 //
 //   root
-//    0        1                2      3                 6            8        9
+//    0        1                2      3                 7            9        10
 //   ┌────────┬────────────────┬──────┬─────────────────┬────────────┬────────┬────────┐
 //   │ unused │ place, key hash: see  │ table:          │ heap of    │ dense  │ shrink │
 //   │        │ expiries.ts           │ directory depth │ expiries:  │ count  │ place  │
-//   │        │                │      │ count           │ blocks     │        │        │
-//   │        │                │      │                 │ count      │        │        │
+//   │        │                │      │ count, walk     │ blocks     │        │        │
+//   │        │                │      │ word            │ count      │        │        │
 //   └────────┴────────────────┴──────┴─────────────────┴────────────┴────────┴────────┘
 //
 // A table that lost an eighth of its fields since it was last dense is looked through, a segment
@@ -48,7 +48,9 @@ import {
   shrinkStep,
   TableRoot,
 } from '../../structs/table.js';
+import { checkTableEpochs, saveBucketFirst } from '../../structs/table-first.js';
 import { tableBytes } from '../../structs/table-walk.js';
+import { isWalked } from '../../structs/walked.js';
 import { keyHashOf, NEVER, setKeyHash, unscheduleHash } from './expiries.js';
 import {
   checkField,
@@ -80,7 +82,7 @@ const enum Root {
 
 const ROOT_BYTES = Root.Words * 4;
 const DENSE_SHIFT = 3;
-/** Fields are in no snapshot's bucket of their own: the table's epochs are not used. */
+/** The table knows the epoch of its buckets by itself, see walked.ts. */
 const NO_EPOCH = 0;
 /** In the place of the dense count: nothing is done any more but freeing. */
 const BEING_FREED = -1;
@@ -103,6 +105,11 @@ export const FIELD_TABLE_WORD: number = Root.Table;
 /** Word index of the table's root. */
 export function tableOf(root: number): number {
   return (root << 1) + Root.Table;
+}
+
+/** The root of the hash whose walk word (structs/walked.ts) is there. */
+export function rootOfWalk(walkAt: number): number {
+  return (walkAt - Root.Table - TableRoot.Walk) >> 1;
 }
 
 function heapOf(root: number): number {
@@ -154,13 +161,21 @@ export function addLarge(
   valueStart: number,
   valueBytes: number,
 ): FieldRef {
+  const hash = knownHash(nameU8, nameStart, nameBytes);
+  saveBucketFirst(slab, tableOf(root), hash);
   const field = createField(slab, nameBytes, valueBytes, false);
   const start = fieldStartOf(slab, field);
   copyBytes(nameU8, nameStart, slab.u8, start, nameBytes);
   copyBytes(valueU8, valueStart, slab.u8, start + nameBytes, valueBytes);
-  const hash = knownHash(nameU8, nameStart, nameBytes);
   insert(slab, tableOf(root), hash, field, hashOfField, NO_EPOCH);
   return field;
+}
+
+/** The field is about to change: a snapshot that walks through the hash has it first. */
+function saveFieldFirst(slab: Slab, root: number, field: FieldRef): void {
+  const table = tableOf(root);
+  if (!isWalked(slab, table + TableRoot.Walk)) return;
+  saveBucketFirst(slab, table, hashOfField(slab, field));
 }
 
 /** Gives the field another value; its expiry stays. It may move. Memory was reserved. */
@@ -173,6 +188,7 @@ export function setValueOfField(
   length: number,
 ): FieldRef {
   let target = field;
+  saveFieldFirst(slab, root, field);
   if (!resizeValue(slab, field, length)) {
     target = createField(slab, fieldBytesOf(slab, field), length, isVolatileField(slab, field));
     takePlace(slab, root, field, target);
@@ -189,6 +205,7 @@ export function setTimeOfField(
   timeMs: number,
 ): FieldRef {
   const isVolatile = isVolatileField(slab, field);
+  saveFieldFirst(slab, root, field);
   if (isVolatile && timeMs !== NEVER) {
     changeTime(slab, heapOf(root), field, timeMs);
     return field;
@@ -217,6 +234,7 @@ export function removeFromLarge(slab: Slab, root: number, field: FieldRef): void
   const { i32 } = slab;
   const table = tableOf(root);
   const count = i32[table + TableRoot.Count]!;
+  saveFieldFirst(slab, root, field);
   if (isVolatileField(slab, field)) removeFromHeap(slab, heapOf(root), field);
   removeRef(slab, table, bucketAt(slab, table, hashOfField(slab, field)), field);
   releaseField(slab, field);
@@ -324,6 +342,7 @@ export function largeBytes(slab: Slab, root: number): number {
 /** Asserts what must hold of a large hash. */
 export function checkLarge(slab: Slab, root: number): void {
   checkTable(slab, tableOf(root), hashOfField);
+  checkTableEpochs(slab, tableOf(root));
   checkHeap(slab, heapOf(root));
   let volatileCount = 0;
   eachField(slab, root, (_slab, ref) => {

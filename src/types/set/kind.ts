@@ -12,6 +12,7 @@ import {
 } from '../../structs/integers.js';
 import { checkPacked, copyPacked, packedBytes, releasePacked } from '../../structs/packed.js';
 import { checkTable, freeSegmentStep, TableRoot } from '../../structs/table.js';
+import { checkTableEpochs } from '../../structs/table-first.js';
 import { TableWalk, tableBytes } from '../../structs/table-walk.js';
 import { Encoding, type ValueKind } from '../kind.js';
 import {
@@ -105,8 +106,10 @@ function freeTableStep(slab: Slab, root: number, budget: number): boolean {
 
 /** Asserts what must hold of a set. */
 export function checkSet(slab: Slab, encoding: Encoding, root: number): void {
-  if (encoding === Encoding.Table) checkTable(slab, root << 1, hashOfMember);
-  else if (encoding === Encoding.Packed) checkPacked(slab, root as BlockRef);
+  if (encoding === Encoding.Table) {
+    checkTable(slab, root << 1, hashOfMember);
+    checkTableEpochs(slab, root << 1);
+  } else if (encoding === Encoding.Packed) checkPacked(slab, root as BlockRef);
   else checkIntegers(slab, root as BlockRef);
   const set = new SetValue().open(slab, encoding, root);
   const members = new SetWalk().open(set);
@@ -146,4 +149,5 @@ export const setKind: ValueKind = {
     return integersHeldBytes(slab, root as BlockRef);
   },
   check: checkSet,
+  walkAt: (encoding, root) => (encoding === Encoding.Table ? (root << 1) + TableRoot.Walk : 0),
 };

@@ -2,10 +2,10 @@
 // and short, a table of member blocks otherwise. The limits and the moments of change are Redis's.
 //
 //   root of a table, one block
-//   ┌───────────┬───────┬───────┬──────────────┬────────────┐
-//   │ directory │ depth │ count │ shrink place │ free place │
-//   └───────────┴───────┴───────┴──────────────┴────────────┘
-//    structs/table.ts            where the next step of shrinking or freeing goes on
+//   ┌───────────┬───────┬───────┬───────────┬──────────────┬────────────┐
+//   │ directory │ depth │ count │ walk word │ shrink place │ free place │
+//   └───────────┴───────┴───────┴───────────┴──────────────┴────────────┘
+//    structs/table.ts            walked.ts   where the next step of shrinking or freeing goes on
 
 import { INT64_TEXT_BYTES_MAX, int64, parseInt64, writeInt64 } from '../../base/ascii.js';
 import { assert } from '../../base/assert.js';
@@ -46,7 +46,9 @@ import {
   shrinkStep,
   TableRoot,
 } from '../../structs/table.js';
+import { saveBucketFirst } from '../../structs/table-first.js';
 import { TableWalk } from '../../structs/table-walk.js';
+import { isWalked } from '../../structs/walked.js';
 import { Encoding } from '../kind.js';
 import { thresholds } from '../thresholds.js';
 import {
@@ -154,6 +156,7 @@ export class SetValue {
   private addToTable(u8: Uint8Array, start: number, length: number): boolean {
     const hash = knownHash(u8, start, length);
     if (this.find(hash, u8, start, length) !== NONE) return false;
+    saveBucketFirst(this.slab, this.root << 1, hash);
     const member = createMember(this.slab, u8, start, length);
     insert(this.slab, this.root << 1, hash, member, hashOfMember, 0);
     return true;
@@ -221,6 +224,7 @@ export class SetValue {
   removeRef(member: MemberRef, hash: number): void {
     const { slab } = this;
     const rootAt = this.root << 1;
+    saveBucketFirst(slab, rootAt, hash);
     removeRef(slab, rootAt, bucketAt(slab, rootAt, hash), member);
     freeMember(slab, member);
     const count = slab.i32[rootAt + TableRoot.Count]!;
@@ -348,6 +352,8 @@ export function convertToPackedIfSmall(set: SetValue): void {
   const { slab, root, count } = set;
   const rootAt = root << 1;
   if (set.encoding !== Encoding.Table || count > thresholds.setMaxListpackEntries) return;
+  // A snapshot that walks through it holds on to its root.
+  if (isWalked(slab, rootAt + TableRoot.Walk)) return;
   let bytes = 0;
   walk.open(slab, rootAt);
   for (let ref = walk.next(); ref !== NONE; ref = walk.next()) {

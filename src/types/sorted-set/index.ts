@@ -41,6 +41,7 @@ import {
   largeReserve,
   tableOf,
   treeOf,
+  walkWordOf,
 } from './large.js';
 import {
   checkSmall,
@@ -371,4 +372,5 @@ export const sortedSetKind: ValueKind = {
     else if (encoding === Encoding.Tree) checkLarge(slab, root);
     else fail('a sorted set is small or large');
   },
+  walkAt: (encoding, root) => (encoding === Encoding.Tree ? walkWordOf(root) : 0),
 };

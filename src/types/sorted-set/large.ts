@@ -2,10 +2,10 @@
 // table and by order in a counted tree.
 //
 //   root, one block
-//    word 0                    3                              7               8
+//    word 0                    4                              9               10
 //   ┌─────────────────────────┬──────────────────────────────┬───────────────┬─────────────────┐
 //   │ table: directory, depth,│ tree: top, height, count,    │ segments      │ granules of the │
-//   │ count                   │ nodes                        │ freed so far  │ members' blocks │
+//   │ count, unused           │ nodes, walk word             │ freed so far  │ members' blocks │
 //   └─────────────────────────┴──────────────────────────────┴───────────────┴─────────────────┘
 //
 // A member of 16 bytes takes 32 bytes, some 10 in the table and 12 to 17 in the tree.
@@ -50,6 +50,7 @@ import {
   treeRemoveFrom,
   treeReserve,
 } from '../../structs/tree.js';
+import { checkTreeEpochs } from '../../structs/tree-first.js';
 
 const enum Root {
   Table = 0,
@@ -70,6 +71,16 @@ export const MEMBER_TABLE_WORD: number = Root.Table;
 
 function tableAt(root: number): number {
   return (root << 1) + Root.Table;
+}
+
+/** Word index of the walk word, see structs/walked.ts. */
+export function walkWordOf(root: number): number {
+  return treeOf(root) + TreeRoot.Walk;
+}
+
+/** The root of the sorted set whose walk word is there. */
+export function rootOfWalk(walkAt: number): number {
+  return (walkAt - Root.Tree - TreeRoot.Walk) >> 1;
 }
 
 /** Word index of the tree, for structs/tree.ts. */
@@ -234,6 +245,7 @@ export function largeHeldBytes(slab: Slab, root: number): number {
 export function checkLarge(slab: Slab, root: number): void {
   const count = checkTable(slab, tableAt(root), hashOfName);
   assert(checkTree(slab, treeOf(root)) === count, 'tree and table hold the same members');
+  checkTreeEpochs(slab, treeOf(root));
   if (count === 0) return;
   let granules = 0;
   const cursor = new TreeCursor();

@@ -1,0 +1,46 @@
+// From which web pages the gateway may be used. A browser says the page's origin; other programs
+// say none, and are not concerned.
+
+export interface OriginRequest {
+  /** The Origin header, '' without one. */
+  readonly origin: string;
+  /** The Host header. */
+  readonly host: string;
+  readonly isTls: boolean;
+  /** gateway-origins. */
+  readonly allowed: string;
+  /** Whoever comes in is somebody without saying who. */
+  readonly isOpen: boolean;
+}
+
+export const enum OriginVerdict {
+  Refused = 0,
+  /** The gateway's own page, or no page at all. */
+  Own = 1,
+  /** A page of another origin, which is to be told that it may read the answer. */
+  Foreign = 2,
+}
+
+export function judgeOrigin(request: OriginRequest): OriginVerdict {
+  const { origin, host, isTls, allowed, isOpen } = request;
+  if (origin === '') return OriginVerdict.Own;
+  const own = `${isTls ? 'https' : 'http'}://${host}`.toLowerCase();
+  const said = origin.toLowerCase();
+  // A page can give its own name this machine's address (DNS rebinding), and is then of the same
+  // origin. It cannot do so with an address, and it has no password.
+  if (said === own && (!isOpen || isAddress(host))) return OriginVerdict.Own;
+  for (const each of allowed.split(/[\s,]+/)) {
+    if (each === '*' || (each !== '' && each.toLowerCase().replace(/\/$/, '') === said)) {
+      return said === own ? OriginVerdict.Own : OriginVerdict.Foreign;
+    }
+  }
+  return OriginVerdict.Refused;
+}
+
+/** An IP address or the name of this very machine, with or without a port. */
+function isAddress(host: string): boolean {
+  const name = host.replace(/:\d+$/, '').toLowerCase();
+  return (
+    name === 'localhost' || /^\d+\.\d+\.\d+\.\d+$/.test(name) || /^\[[0-9a-f:.]+\]$/.test(name)
+  );
+}

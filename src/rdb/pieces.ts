@@ -1,0 +1,208 @@
+// Large values as a snapshot writes them: node by node (structs/walked.ts), while writers go on.
+// What stands before the nodes (expiry, key, type, count) is written when the value is met first,
+// by the walk or by a writer, and is as it was at the cut, because nobody has changed it since. The
+// nodes follow in whatever order they are taken over; only those of lists are put in order.
+//
+// Large is a set, hash or sorted set of more than PIECES_ELEMENTS_MIN elements that is no packed
+// list, and a list of more than PIECES_NODES_MIN nodes. Strings are written in one piece, because
+// they are copied fast (only those of a megabyte or less are compressed); streams and arrays are,
+// too, because their nodes do not know of walks yet.
+
+import { releaseLeftValue } from '../keyspace/detached.js';
+import {
+  Encoding,
+  type EntryRef,
+  encodingOf,
+  keyBytesOf,
+  Type,
+  typeOf,
+} from '../keyspace/entry.js';
+import { lengthOf, rootOf, walkWordOf } from '../keyspace/values.js';
+import type { BlockRef } from '../slab/alloc.js';
+import { Header, type Slab } from '../slab/slab.js';
+import { type ChainRef, chainNodes } from '../structs/chain.js';
+import { beginChainWalk, chainOfWalk, walkChain } from '../structs/chain-first.js';
+import type { MemberRef } from '../structs/member.js';
+import { eachInBucket, SCAN_END, TableRoot } from '../structs/table.js';
+import { walkTable } from '../structs/table-first.js';
+import { TreeRoot } from '../structs/tree.js';
+import { TreePlace, walkTree } from '../structs/tree-first.js';
+import { eachInLeaf } from '../structs/tree-node.js';
+import { beginValueWalk, endValueWalk, isTimed, WalkKind, walkKindOf } from '../structs/walked.js';
+import { NEVER } from '../types/hash/expiries.js';
+import type { FieldRef } from '../types/hash/field.js';
+import { nextTimeOfLarge, rootOfWalk } from '../types/hash/large.js';
+import { memberLength, memberStart, type MemberRef as SetMemberRef } from '../types/set/member.js';
+import { rootOfWalk as rootOfSortedSetWalk } from '../types/sorted-set/large.js';
+import { type RecordForm, writeRecordHead } from './file-write.js';
+import { EARLIEST_MS, writeField } from './hash.js';
+import { writeLength } from './length.js';
+import { writeNode } from './list.js';
+import { RdbType, versionOf } from './rdb-type.js';
+import type { ByteSink } from './sink.js';
+import { writeMember } from './sorted-set.js';
+import { writeText } from './strings.js';
+
+/** A value of 64 KB, at 64 bytes an element: that takes a fifth of a millisecond. */
+const PIECES_ELEMENTS_MIN = 1024;
+/** Nodes of a list have 8 KB, as a rule. */
+const PIECES_NODES_MIN = 8;
+/** What stands before the nodes is one message (images.ts): whoever has longer keys waits. */
+const KEY_BYTES_MAX = 16 * 1024;
+const TWO_32 = 2 ** 32;
+/** A hold of the lock looks at so many nodes at the most, whatever they hold. */
+const BUCKETS_PER_HOLD = 512;
+const LEAVES_PER_HOLD = 64;
+const NODES_PER_HOLD = 16;
+
+/** Is the value so large that it is written in pieces? `form` is that of a snapshot. */
+export function isInPieces(slab: Slab, entry: EntryRef): boolean {
+  switch (encodingOf(slab, entry)) {
+    case Encoding.Chain:
+      if (chainNodes(slab, rootOf(slab, entry) as ChainRef) <= PIECES_NODES_MIN) return false;
+      break;
+    case Encoding.Table:
+    case Encoding.Tree:
+      if (lengthOf(slab, entry) <= PIECES_ELEMENTS_MIN) return false;
+      break;
+    default:
+      return false;
+  }
+  return keyBytesOf(slab, entry) <= KEY_BYTES_MAX;
+}
+
+/**
+ * Begins the walk through the value of an entry that the cut has and nobody has changed since:
+ * writes all that stands before its nodes. Returns the version that the value needs.
+ */
+export function beginPieces(sink: ByteSink, slab: Slab, entry: EntryRef, form: RecordForm): number {
+  const root = rootOf(slab, entry);
+  const walkAt = walkWordOf(slab, entry);
+  const type = piecesType(slab, entry, root);
+  writeRecordHead(sink, slab, entry, type, form);
+  if (type === RdbType.HashTimed) {
+    sink.little(EARLIEST_MS, 4);
+    sink.little(EARLIEST_MS / TWO_32, 4);
+  }
+  const isList = type === RdbType.ListQuicklist2;
+  writeLength(sink, isList ? chainNodes(slab, root as ChainRef) : lengthOf(slab, entry));
+  if (isList) beginChainWalk(slab, root as ChainRef);
+  else beginValueWalk(slab, walkAt, kindOfType(type), type === RdbType.HashTimed);
+  slab.i32[Header.WalkedValues] = slab.i32[Header.WalkedValues]! + 1;
+  return versionOf(type);
+}
+
+function piecesType(slab: Slab, entry: EntryRef, root: number): RdbType {
+  switch (typeOf(slab, entry)) {
+    case Type.Set:
+      return RdbType.Set;
+    case Type.Hash:
+      return nextTimeOfLarge(slab, root) === NEVER ? RdbType.Hash : RdbType.HashTimed;
+    case Type.SortedSet:
+      return RdbType.SortedSet2;
+    default:
+      return RdbType.ListQuicklist2;
+  }
+}
+
+function kindOfType(type: RdbType): WalkKind {
+  if (type === RdbType.Set) return WalkKind.Set;
+  return type === RdbType.SortedSet2 ? WalkKind.SortedSet : WalkKind.Hash;
+}
+
+// What the writing of the running node needs: closures for each would be garbage.
+let nodeSink: ByteSink;
+let nodeRoot = 0;
+let nodeHasTimes = false;
+let nodeIsCompressed = false;
+
+function writeSetMember(slab: Slab, ref: number): void {
+  const member = ref as SetMemberRef;
+  const start = memberStart(slab, member);
+  writeText(nodeSink, slab.u8, start, memberLength(slab, member), nodeIsCompressed);
+}
+
+function writeHashField(slab: Slab, ref: number): void {
+  writeField(nodeSink, slab, nodeRoot, ref as FieldRef, nodeHasTimes, nodeIsCompressed);
+}
+
+function writeSortedMember(slab: Slab, member: MemberRef): void {
+  writeMember(nodeSink, slab, member, nodeIsCompressed);
+}
+
+/** Writes all elements of a node of the value whose walk word is at `walkAt`. */
+export function writePiece(
+  sink: ByteSink,
+  slab: Slab,
+  walkAt: number,
+  node: number,
+  compresses: boolean,
+): void {
+  nodeSink = sink;
+  nodeIsCompressed = compresses;
+  switch (walkKindOf(slab, walkAt)) {
+    case WalkKind.Set:
+      eachInBucket(slab, node, writeSetMember);
+      break;
+    case WalkKind.Hash:
+      nodeRoot = rootOfWalk(walkAt);
+      nodeHasTimes = isTimed(slab, walkAt);
+      eachInBucket(slab, node, writeHashField);
+      break;
+    case WalkKind.SortedSet:
+      eachInLeaf(slab, node, writeSortedMember);
+      break;
+    default:
+      writeNode(sink, slab, node as BlockRef, compresses);
+  }
+}
+
+/** The walk through one value, by the thread that writes the file. */
+export class PieceWalk {
+  private readonly slab: Slab;
+  private readonly walkAt: number;
+  private readonly kind: WalkKind;
+  private position = 0;
+  private readonly place = new TreePlace();
+
+  constructor(slab: Slab, walkAt: number) {
+    this.slab = slab;
+    this.walkAt = walkAt;
+    this.kind = walkKindOf(slab, walkAt);
+  }
+
+  /** A step, under the lock of the partition. True when every node has been taken over. */
+  step(take: (slab: Slab, walkAt: number, node: number) => void, isEnough: () => boolean): boolean {
+    const { slab, walkAt, kind } = this;
+    if (kind === WalkKind.SortedSet) {
+      return walkTree(slab, walkAt - TreeRoot.Walk, this.place, LEAVES_PER_HOLD, take, isEnough);
+    }
+    if (kind === WalkKind.List) {
+      return walkChain(slab, chainOfWalk(walkAt), NODES_PER_HOLD, take, isEnough);
+    }
+    const tableAt = walkAt - TableRoot.Walk;
+    this.position = walkTable(slab, tableAt, this.position, BUCKETS_PER_HOLD, take, isEnough);
+    return this.position >= SCAN_END;
+  }
+
+  /** The value is its key's again, or is freed if the key is gone. Under the lock. */
+  end(): void {
+    const { slab, walkAt } = this;
+    endValueWalk(slab, walkAt);
+    slab.i32[Header.WalkedValues] = slab.i32[Header.WalkedValues]! - 1;
+    releaseLeftValue(slab, rootOfValue(walkAt, this.kind));
+  }
+}
+
+function rootOfValue(walkAt: number, kind: WalkKind): number {
+  switch (kind) {
+    case WalkKind.Set:
+      return (walkAt - TableRoot.Walk) >> 1;
+    case WalkKind.Hash:
+      return rootOfWalk(walkAt);
+    case WalkKind.SortedSet:
+      return rootOfSortedSetWalk(walkAt);
+    default:
+      return chainOfWalk(walkAt);
+  }
+}
