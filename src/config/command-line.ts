@@ -66,6 +66,10 @@ Parameters that Redis does not have:
        --partition-size <size>  memory each part may grow to, up to 2gb (2gb)
        --transport <kind>       native, node or auto (auto)
        --watchdog-lock-ms <ms>  report locks held longer; 0 never (1000)
+       --tls-threads <n>        threads of encrypted connections; 0 is one per worker (0)
+       --gateway-port <port>    WebSocket, HTTP and the dashboard; 0 is off (0)
+       --feed-history-bytes <size>  log kept for readers of the change feed
+  and gateway-bind, gateway-origins, gateway-tls and others: see docs/gateway.md
 `;
 
 const NO_SENTINEL =

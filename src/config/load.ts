@@ -156,7 +156,7 @@ class Loader {
   private readUser(words: readonly string[]): string | null {
     const { checkUser } = this.request;
     if (checkUser === undefined) {
-      return 'users arrive in a later version; protect the server with requirepass until then';
+      return 'users are not known where this configuration is read';
     }
     const isTwice = this.config.users.some(([name]) => name === words[0]);
     const fault = isTwice ? duplicateUser(words[0] ?? '') : checkUser(words);

@@ -737,7 +737,7 @@ export class Runner {
 
   /** Ends the group: its time goes to the statistics, and becomes the time of the next visit. */
   closeGroup(args: Slices | null): void {
-    if (this.kept !== EVERY_PARTITION) this.giveBack();
+    if (this.kept !== EVERY_PARTITION || !this.keepsLock) this.giveBack();
     const { group, groupCalls } = this;
     if (group === null || groupCalls === 0) return;
     this.endGroup(args, this.clock.monotonicMs());

@@ -238,10 +238,6 @@ class NodeResponse implements HttpResponse {
     return this.response.writableEnded || this.response.destroyed;
   }
 
-  get bufferedBytes(): number {
-    return this.response.writableLength;
-  }
-
   answer(status: number, headers: Headers, body: Uint8Array | string): void {
     if (this.isOver) return;
     const { response, request } = this;

@@ -26,7 +26,6 @@ import {
 
 export type Uws = typeof import('uWebSockets.js');
 
-const BUFFER_BYTES = 64 * 1024;
 /** Beyond the gateway's own limit, so that it can say 1009; see engine.ts. */
 const MESSAGE_SLACK_BYTES = 64 * 1024;
 /** uWebSockets.js counts its time-outs in so many seconds, and takes 8 to 960. */
@@ -41,11 +40,6 @@ type ListenWithOption = (
   option: number,
   listening: (socket: us_listen_socket | false) => void,
 ) => void;
-
-/** Not every version can say how much of a response waits. */
-interface Buffering {
-  getBufferedAmount?(): number;
-}
 
 interface SocketData {
   readonly opened: (socket: Socket) => SocketHandler;
@@ -97,6 +91,8 @@ export class UwsEngine implements Engine {
         const data = webSocket.getUserData();
         data.socket = new UwsSocket(webSocket, localAddress);
         data.handler = data.opened(data.socket);
+        // It was refused: `close` was called before there was a handler.
+        if (data.socket.isOver) data.handler.closed();
       },
       message: (webSocket, message, isBinary) => {
         webSocket.getUserData().handler?.message(new Uint8Array(message), isBinary);
@@ -225,10 +221,6 @@ class UwsHttpResponse implements HttpResponse {
     });
   }
 
-  get bufferedBytes(): number {
-    return this.isOver ? 0 : ((this.response as Buffering).getBufferedAmount?.() ?? 0);
-  }
-
   answer(status: number, headers: Headers, body: Uint8Array | string): void {
     if (this.isOver) return;
     this.isOver = true;
@@ -259,7 +251,7 @@ class UwsHttpResponse implements HttpResponse {
     this.response.cork(() => {
       isTaken = this.response.write(piece);
     });
-    return isTaken || this.bufferedBytes < BUFFER_BYTES;
+    return isTaken;
   }
 
   end(): void {

@@ -48,7 +48,6 @@ export interface HttpResponse {
   end(): void;
   /** Cuts the connection. */
   abort(): void;
-  readonly bufferedBytes: number;
   /** The body, or null when it is longer than `bytesMax`. */
   readBody(bytesMax: number, done: (body: Uint8Array | null) => void): void;
   /** Once, when the client goes away before the answer is complete. */

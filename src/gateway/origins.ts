@@ -1,5 +1,6 @@
 // From which web pages the gateway may be used. A browser says the page's origin; other programs
-// say none, and are not concerned.
+// say none, and are not concerned. But neither does a browser where a page reads from its own
+// origin (GET): of such requests the host counts, see isOfUnknownHost.
 
 export interface OriginRequest {
   /** The Origin header, '' without one. */
@@ -35,6 +36,22 @@ export function judgeOrigin(request: OriginRequest): OriginVerdict {
     }
   }
   return OriginVerdict.Refused;
+}
+
+/**
+ * May it come from a page that has given its own name this machine's address? Browsers say no
+ * origin then, but they always say the host, and no page can choose that.
+ */
+export function isOfUnknownHost({ origin, host, allowed, isOpen }: OriginRequest): boolean {
+  if (!isOpen || origin !== '' || host === '' || isAddress(host)) return false;
+  const said = host.toLowerCase();
+  return !allowed.split(/[\s,]+/).some((each) => {
+    const known = each
+      .toLowerCase()
+      .replace(/^https?:\/\//, '')
+      .replace(/\/$/, '');
+    return known === '*' || known === said;
+  });
 }
 
 /** An IP address or the name of this very machine, with or without a port. */

@@ -180,7 +180,7 @@ class SpillFile implements Spill {
   write(u8: Uint8Array, length: number): number {
     const start = this.bytes;
     this.output.attempt(() => {
-      if (this.fd === -1) this.fd = this.disk.open(this.path, Open.Create);
+      if (this.fd === -1) this.create();
       for (let at = 0; at < length; ) {
         const written = this.disk.writeAt(this.fd, u8, at, length - at, start + at);
         if (written <= 0) throw new DiskError('Writing', this.path, -written || INPUT_OUTPUT_ERROR);
@@ -189,6 +189,12 @@ class SpillFile implements Spill {
     });
     this.bytes += length;
     return start;
+  }
+
+  /** It has no name any more as soon as it is there: nothing of it outlives the process. */
+  private create(): void {
+    this.fd = this.disk.open(this.path, Open.Create);
+    this.disk.remove(this.path);
   }
 
   read(u8: Uint8Array, length: number, start: number): void {
@@ -202,9 +208,7 @@ class SpillFile implements Spill {
   }
 
   end(): void {
-    if (this.fd === -1) return;
-    this.disk.close(this.fd);
-    this.output.attempt(() => this.disk.remove(this.path));
+    if (this.fd !== -1) this.disk.close(this.fd);
   }
 }
 

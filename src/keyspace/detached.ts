@@ -16,13 +16,17 @@
 //   detached value: the block of the entry that had it, or a block of its own when the entry lives
 //   on with another value; linked from the slab's header
 //   ┌──────┬──────────┬────────┬──────┬──────┐
-//   │ type │ encoding │ unused │ next │ root │
+//   │ type │ encoding │ units  │ next │ root │
 //   │ 4    │ 4        │ 24     │      │      │
 //   └──────┴──────────┴────────┴──────┴──────┘
+//                       about what it takes, while it is left to a snapshot
+//
+// What is left to a snapshot takes memory that nobody can make free: eviction must not count it, or
+// it would empty the keyspace while it waits for the walk (Header.LeftUnits).
 
 import { assert } from '../base/assert.js';
 import { allocate, type BlockRef, release } from '../slab/alloc.js';
-import { DATABASE_WORDS, Header, NONE, type Slab } from '../slab/slab.js';
+import { counterOf, DATABASE_WORDS, GRANULE_BYTES, Header, NONE, type Slab } from '../slab/slab.js';
 import { freeSegmentStep, TableRoot } from '../structs/table.js';
 import { isWalked } from '../structs/walked.js';
 import {
@@ -55,6 +59,9 @@ const DETACHED_BYTES = Detached.Words * 4;
 const DETACHED_VALUE_BYTES = DetachedValue.Words * 4;
 const NIBBLE_MASK = 0xf;
 const ENCODING_SHIFT = 4;
+const UNITS_SHIFT = 8;
+const UNITS_MAX = 0xffffff;
+const UNIT_GRANULES = 16;
 /** What freeing a segment costs besides its entries, in entries. */
 const SEGMENT_COST = 16;
 /** Values of at most so many elements are freed at once: Redis draws the line here, too. */
@@ -121,11 +128,23 @@ function linkValue(slab: Slab, block: number, entry: EntryRef, isLeft: boolean):
   const root = rootOf(slab, entry);
   const list = isLeft ? Header.LeftValues : Header.DetachedValues;
   kindOf(type).detach?.(slab, encoding, root);
-  i32[at + DetachedValue.Meta] = type | (encoding << ENCODING_SHIFT);
+  const units = isLeft ? unitsOf(slab, type, encoding, root) : 0;
+  i32[at + DetachedValue.Meta] = type | (encoding << ENCODING_SHIFT) | (units << UNITS_SHIFT);
+  i32[Header.LeftUnits] = i32[Header.LeftUnits]! + units;
   i32[at + DetachedValue.Next] = i32[list]!;
   i32[at + DetachedValue.Root] = root;
   i32[list] = block;
   i32[Header.LazyPending] = i32[Header.LazyPending]! + 1;
+}
+
+function unitsOf(slab: Slab, type: Type, encoding: Encoding, root: number): number {
+  const bytes = kindOf(type).roughBytes?.(slab, encoding, root) ?? 0;
+  return Math.min(UNITS_MAX, Math.floor(bytes / (UNIT_GRANULES * GRANULE_BYTES)));
+}
+
+/** About the granules that values take whose keys are gone, but which a snapshot needs yet. */
+export function leftGranules(slab: Slab): number {
+  return counterOf(slab, Header.LeftUnits) * UNIT_GRANULES;
 }
 
 /** A snapshot has walked through the value at `root`: if its key is gone, it may be freed now. */
@@ -136,6 +155,8 @@ export function releaseLeftValue(slab: Slab, root: number): void {
     const at = block << 1;
     if (i32[at + DetachedValue.Root] === root) {
       i32[linkAt] = i32[at + DetachedValue.Next]!;
+      const units = i32[at + DetachedValue.Meta]! >>> UNITS_SHIFT;
+      i32[Header.LeftUnits] = i32[Header.LeftUnits]! - units;
       i32[at + DetachedValue.Next] = i32[Header.DetachedValues]!;
       i32[Header.DetachedValues] = block;
       return;

@@ -54,6 +54,12 @@ export function walkWordOf(slab: Slab, entry: EntryRef): number {
   return kind.walkAt?.(encodingOf(slab, entry), rootOf(slab, entry)) ?? 0;
 }
 
+/** About the bytes that the structure of an entry with a walk word holds, found quickly. */
+export function roughBytesOf(slab: Slab, entry: EntryRef): number {
+  const kind = kindOf(typeOf(slab, entry));
+  return kind.roughBytes?.(slab, encodingOf(slab, entry), rootOf(slab, entry)) ?? 0;
+}
+
 /** Redis's name of the structure's encoding. */
 export function structureName(slab: Slab, entry: EntryRef): string {
   const kind = kindOf(typeOf(slab, entry));

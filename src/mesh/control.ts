@@ -282,7 +282,10 @@ export class ControlBlock {
     Atomics.add(this.words, Control.ConfigVersion, 1);
   }
 
-  /** Grows when certificates and keys are to be read again, also from files of the same names. */
+  /**
+   * Grows when certificates and keys are to be read again, also from files of the same names; read
+   * it inside changeConfig, with the configuration that it belongs to.
+   */
   get tlsVersion(): number {
     return Atomics.load(this.words, Control.TlsVersion);
   }

@@ -28,6 +28,8 @@ export interface Peer {
 /** Unfinished input up to here is copied aside and read again from its start. */
 export const KEPT_BYTES_MAX = 32 * 1024;
 const LARGE_START_BYTES = 32 * 1024;
+/** So many times what has arrived: a header alone makes nobody allocate what it promises. */
+const TRUSTED = 8;
 /** Replies that wait for the peer share chunks of this size; longer ones have their own. */
 const CHUNK_BYTES = 16 * 1024;
 
@@ -54,17 +56,26 @@ export class LargeInput {
     this.parser.feed(u8, 0, end);
   }
 
-  /** Begins with a copy of u8[start, end); null when there is no memory. */
+  /** Begins with a copy of u8[start, end), of so many that are needed; null without memory. */
   static create(
     u8: Uint8Array,
     start: number,
     end: number,
     limits: ParserLimits,
+    neededBytes = 0,
   ): LargeInput | null {
-    const copy = tryAllocate(Math.max(LARGE_START_BYTES, (end - start) * 2));
+    const bytes = end - start;
+    const promised = Math.min(neededBytes, bytes * TRUSTED);
+    const copy = tryAllocate(Math.max(LARGE_START_BYTES, bytes * 2, promised));
     if (copy === null) return null;
     copyBytes(u8, start, copy, 0, end - start);
     return new LargeInput(copy, end - start, limits);
+  }
+
+  /** Bytes that the current argument lacks; 0 when it lacks none, or nobody knows. */
+  get missingBytes(): number {
+    const { parser } = this;
+    return Math.max(0, parser.commandAt + parser.neededBytes - this.end);
   }
 
   /**
@@ -77,10 +88,11 @@ export class LargeInput {
     if (parser.commandAt > this.end >> 1) this.dropConsumed();
     if (this.u8.length - this.end < least) {
       if (parser.commandAt > 0) this.dropConsumed();
-      // Never more than double what has arrived: a header alone makes nobody allocate its promise.
-      const double = this.end * 2 + least;
       const needed = parser.neededBytes;
-      const capacity = needed < this.end + least ? double : Math.min(needed, double);
+      const capacity =
+        needed < this.end + least
+          ? this.end * 2 + least
+          : Math.min(needed, this.end * TRUSTED + least);
       if (capacity > this.u8.length && !this.grow(capacity)) return -1;
     }
     return this.u8.length - this.end;

@@ -214,7 +214,10 @@ export class NativeTransport implements Wire {
   }
 
   private readLarge(connection: Connection): void {
-    const large = this.serving.largeInputOf(connection, LARGE_RECEIVE_BYTES_MIN);
+    // For the end of an argument no buffer grows by what is not going to come.
+    const missing = connection.large?.missingBytes || LARGE_RECEIVE_BYTES_MIN;
+    const least = Math.min(missing, LARGE_RECEIVE_BYTES_MIN);
+    const large = this.serving.largeInputOf(connection, least);
     if (large === null) return;
     const room = Math.min(large.u8.length - large.end, LARGE_RECEIVE_BYTES_MAX);
     const got = recv(connection.fd, addressOf(large.u8) + large.end, room);

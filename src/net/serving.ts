@@ -200,7 +200,7 @@ export class Serving implements ReplyEdge {
       connection.keep(u8, start, end);
       return;
     }
-    connection.large = LargeInput.create(u8, start, end, this.limits);
+    connection.large = LargeInput.create(u8, start, end, this.limits, neededBytes);
     // Reads over what is there once more: from here on progress is kept.
     if (connection.large === null) this.closeForMemory(connection);
     else if (this.isRunnable(connection)) this.receivedLarge(connection);
@@ -353,7 +353,7 @@ export class Serving implements ReplyEdge {
       break;
     }
     runner.keepsLock = false;
-    runner.giveBack();
+    runner.closeGroup(runner.context.args);
     batch.end();
     return next;
   }

@@ -12,8 +12,8 @@
 //   ┌──────────┬────────────────┬─────────┬──────────┬──────────────────────────┐
 //   │ database │ partition      │ version │ walk word│ what is before the nodes │
 //   ├──────────┼────────────────┼─────────┼──────────┼──────────────────────────┤
-//   │ from the │ partition      │ is last │ walk word│ elements of the node     │
-//   │ back     │                │         │          │                          │
+//   │ order,   │ partition      │ is last │ walk word│ elements of the node     │
+//   │ from back│                │         │          │                          │
 //   └──────────┴────────────────┴─────────┴──────────┴──────────────────────────┘
 //
 // Waiting under a lock is safe here and nowhere else: the walker takes images out also while it
@@ -30,6 +30,7 @@ import { RingReader, RingWriter } from '../mesh/ring.js';
 import type { Saving } from '../mesh/saving.js';
 import type { Slab } from '../slab/slab.js';
 import { eachInBucket } from '../structs/table.js';
+import { takeOrder } from '../structs/walked.js';
 import { type RdbFileWriter, type Recency, type RecordForm, writeRecord } from './file-write.js';
 import type { ImageRings } from './image-rings.js';
 import type { PieceStore } from './piece-store.js';
@@ -62,7 +63,8 @@ const enum Large {
   WalkAt = 3,
 }
 const enum Node {
-  IsFromBack = 0,
+  /** Its number (structs/walked.ts), and in the lowest bit: does it come from the back? */
+  Order = 0,
   Partition = 1,
   IsLast = 2,
   WalkAt = 3,
@@ -115,7 +117,7 @@ export class ImageWriter {
   private readonly nodeSink: ByteSink;
   private nodePartition = 0;
   private nodeWalkAt = 0;
-  private nodeIsFromBack = false;
+  private nodeOrder = 0;
   private readonly writeBound = (slab: Slab, ref: number) => this.write(slab, ref as EntryRef);
 
   constructor(shape: ImageRings, saving: Saving, thread: number) {
@@ -160,7 +162,7 @@ export class ImageWriter {
     if (saving.isDiscarding) return;
     this.nodePartition = slab.index;
     this.nodeWalkAt = walkAt;
-    this.nodeIsFromBack = isFromBack;
+    this.nodeOrder = (takeOrder(slab, walkAt) << 1) | (isFromBack ? 1 : 0);
     // The running command may have its number there.
     const { lo, hi } = int64;
     writePiece(nodeSink, slab, walkAt, node, unpackForm(saving.form, 0).compresses);
@@ -177,7 +179,7 @@ export class ImageWriter {
       const piece = Math.min(rest, PIECE_BYTES);
       const word = this.room(Kind.Node, piece);
       const { i32 } = this.ring;
-      i32[word + Node.IsFromBack] = this.nodeIsFromBack ? 1 : 0;
+      i32[word + Node.Order] = this.nodeOrder;
       i32[word + Node.Partition] = this.nodePartition;
       i32[word + Node.IsLast] = isLast && piece === rest ? 1 : 0;
       i32[word + Node.WalkAt] = this.nodeWalkAt;
@@ -341,11 +343,11 @@ export class ImageReader {
     }
     if (kind === Kind.Node) {
       const isLast = i32[word + Node.IsLast] === 1;
-      const isFromBack = i32[word + Node.IsFromBack] === 1;
+      const order = i32[word + Node.Order]!;
       const partition = i32[word + Node.Partition]!;
       this.isOpen = !isLast;
       const walkAt = i32[word + Node.WalkAt]!;
-      target.pieces.node(partition, walkAt, u8, at, bytes, isFromBack, isLast);
+      target.pieces.node(partition, walkAt, u8, at, bytes, order, isLast);
       return;
     }
     this.isOpen = i32[word + Message.IsLast] === 0;

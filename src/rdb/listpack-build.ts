@@ -5,7 +5,13 @@ import { compareBytes } from '../base/bytes.js';
 import { parseDouble } from '../base/float-text.js';
 import type { BlockRef } from '../slab/alloc.js';
 import { NONE, type Slab } from '../slab/slab.js';
-import { Packed, packedFind, packedReserve, releasePacked } from '../structs/packed.js';
+import {
+  Packed,
+  packedFind,
+  packedReserve,
+  releasePacked,
+  tightenPacked,
+} from '../structs/packed.js';
 import { PackedBuilder } from '../structs/packed-build.js';
 import { Encoding, type Type } from '../types/kind.js';
 import type { Building } from './building.js';
@@ -164,5 +170,6 @@ export function buildNode(building: Building): BlockRef {
     releasePacked(slab, node);
     throw thrown;
   }
-  return builder.end();
+  // Elements take less than in the listpack: of a full node that may be half.
+  return tightenPacked(slab, builder.end());
 }

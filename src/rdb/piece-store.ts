@@ -27,6 +27,12 @@ interface BackNode {
   readonly length: number;
 }
 
+/** A node that came before its turn. */
+interface EarlyNode {
+  readonly sink: ByteSink;
+  readonly isFromBack: boolean;
+}
+
 class Stored implements LargeValue {
   /** Nodes may come before it does: from another thread. */
   head: Uint8Array | null = null;
@@ -39,6 +45,10 @@ class Stored implements LargeValue {
   readonly back: BackNode[] = [];
   /** Pieces of a node whose last piece has not come. */
   open: ByteSink | null = null;
+  /** The number of the numbered node that is due. */
+  due = 1;
+  /** Nodes that came before it: from another thread, which was faster. */
+  readonly early = new Map<number, EarlyNode>();
 
   constructor(
     readonly partition: number,
@@ -56,10 +66,14 @@ const PARTITION_SPAN = 2 ** 32;
 export class PieceStore {
   private readonly values = new Map<number, Stored>();
   /** In the order in which they were met. */
-  private readonly waiting: Stored[] = [];
+  private readonly waiting: (Stored | null)[] = [];
   private current: Stored | null = null;
   private currentSink: ByteSink | null = null;
   private memoryBytes = 0;
+  /** Those with a front. */
+  private readonly inMemory = new Set<Stored>();
+  private readonly spillBound = (value: Stored) => this.spillFront(value);
+  private nextWaiting = 0;
   private scratch: Uint8Array<ArrayBuffer> | null = null;
 
   constructor(
@@ -95,17 +109,53 @@ export class PieceStore {
     this.waiting.push(value);
   }
 
-  /** A node, or a piece of one; pieces of one node follow each other. */
+  /**
+   * A node, or a piece of one; pieces of one node follow each other. `order` is its number, or 0
+   * where the order does not matter, shifted by the bit that says whether it comes from the back.
+   */
   node(
     partition: number,
     walkAt: number,
     u8: Uint8Array,
     start: number,
     length: number,
-    isFromBack: boolean,
+    order: number,
     isLast: boolean,
   ): void {
     const value = this.valueAt(partition, walkAt);
+    const isFromBack = (order & 1) !== 0;
+    const number = order >>> 1;
+    if (number !== 0 && number !== value.due) {
+      let node = value.early.get(number);
+      if (node === undefined) {
+        node = { sink: new ByteSink(), isFromBack };
+        value.early.set(number, node);
+      }
+      node.sink.bytes(u8, start, length);
+      return;
+    }
+    this.put(value, u8, start, length, isFromBack, isLast);
+    if (number !== 0 && isLast) this.putEarly(value);
+  }
+
+  /** The node that was due is there: those that waited for it have their turn. */
+  private putEarly(value: Stored): void {
+    const { early } = value;
+    value.due++;
+    for (let node = early.get(value.due); node !== undefined; node = early.get(value.due)) {
+      early.delete(value.due++);
+      this.put(value, node.sink.u8, 0, node.sink.at, node.isFromBack, true);
+    }
+  }
+
+  private put(
+    value: Stored,
+    u8: Uint8Array,
+    start: number,
+    length: number,
+    isFromBack: boolean,
+    isLast: boolean,
+  ): void {
     if (!isFromBack) {
       if (value === this.current) this.currentSink!.bytes(u8, start, length);
       else this.keep(value, u8, start, length);
@@ -123,10 +173,21 @@ export class PieceStore {
     const { front } = value;
     front.bytes(u8, start, length);
     this.memoryBytes += length;
-    if (this.memoryBytes <= this.memoryBytesMax || front.at < FRONT_BYTES) return;
-    this.memoryBytes -= front.at;
-    value.parts.push(this.spill.write(front.u8, front.at), front.at);
-    value.front = null;
+    this.inMemory.add(value);
+    if (this.memoryBytes <= this.memoryBytesMax) return;
+    if (front.at >= FRONT_BYTES) this.spillFront(value);
+    // Of very many values there is a little each: it goes all at once, so that it is seldom.
+    else if (this.memoryBytes > 2 * this.memoryBytesMax) this.inMemory.forEach(this.spillBound);
+  }
+
+  private spillFront(value: Stored): void {
+    const { front } = value;
+    if (front !== null) {
+      this.memoryBytes -= front.at;
+      value.parts.push(this.spill.write(front.u8, front.at), front.at);
+      value.front = null;
+    }
+    this.inMemory.delete(value);
   }
 
   private keepBack(value: Stored, { u8, at: length }: ByteSink): void {
@@ -140,7 +201,10 @@ export class PieceStore {
 
   /** The next value to write, or null: after this its nodes go to where `start` says. */
   next(): (LargeValue & { readonly database: number; readonly version: number }) | null {
-    return this.waiting.shift() ?? null;
+    const value = this.waiting[this.nextWaiting];
+    if (value === undefined) return null;
+    this.waiting[this.nextWaiting++] = null;
+    return value;
   }
 
   /** Writes what there is of the value; from here on its nodes go straight to `sink`. */
@@ -155,6 +219,7 @@ export class PieceStore {
       sink.bytes(value.front.u8, 0, value.front.at);
       this.memoryBytes -= value.front.at;
       value.front = null;
+      this.inMemory.delete(value);
     }
     this.current = value;
     this.currentSink = sink;
@@ -165,6 +230,7 @@ export class PieceStore {
     const { current: value, currentSink: sink } = this;
     assert(value !== null && sink !== null, 'what is finished was started');
     assert(value.open === null, 'no node is there in part');
+    assert(value.early.size === 0, 'no node waits for another that never comes');
     for (let node = value.back.pop(); node !== undefined; node = value.back.pop()) {
       if (node.bytes === null) this.copy(node.at, node.length, sink);
       else {

@@ -4,7 +4,8 @@
 // nodes follow in whatever order they are taken over; only those of lists are put in order.
 //
 // Large is a set, hash or sorted set of more than PIECES_ELEMENTS_MIN elements that is no packed
-// list, and a list of more than PIECES_NODES_MIN nodes. Strings are written in one piece, because
+// list, a list of more than PIECES_NODES_MIN nodes, and what takes PIECES_BYTES_MIN all the same,
+// because its few elements are long. Strings are written in one piece, because
 // they are copied fast (only those of a megabyte or less are compressed); streams and arrays are,
 // too, because their nodes do not know of walks yet.
 
@@ -17,7 +18,7 @@ import {
   Type,
   typeOf,
 } from '../keyspace/entry.js';
-import { lengthOf, rootOf, walkWordOf } from '../keyspace/values.js';
+import { lengthOf, rootOf, roughBytesOf, walkWordOf } from '../keyspace/values.js';
 import type { BlockRef } from '../slab/alloc.js';
 import { Header, type Slab } from '../slab/slab.js';
 import { type ChainRef, chainNodes } from '../structs/chain.js';
@@ -47,6 +48,8 @@ import { writeText } from './strings.js';
 const PIECES_ELEMENTS_MIN = 1024;
 /** Nodes of a list have 8 KB, as a rule. */
 const PIECES_NODES_MIN = 8;
+/** Copied in a tenth of a millisecond, but compressed in a few. */
+const PIECES_BYTES_MIN = 256 * 1024;
 /** What stands before the nodes is one message (images.ts): whoever has longer keys waits. */
 const KEY_BYTES_MAX = 16 * 1024;
 const TWO_32 = 2 ** 32;
@@ -57,17 +60,19 @@ const NODES_PER_HOLD = 16;
 
 /** Is the value so large that it is written in pieces? `form` is that of a snapshot. */
 export function isInPieces(slab: Slab, entry: EntryRef): boolean {
+  let isLong = false;
   switch (encodingOf(slab, entry)) {
     case Encoding.Chain:
-      if (chainNodes(slab, rootOf(slab, entry) as ChainRef) <= PIECES_NODES_MIN) return false;
+      isLong = chainNodes(slab, rootOf(slab, entry) as ChainRef) > PIECES_NODES_MIN;
       break;
     case Encoding.Table:
     case Encoding.Tree:
-      if (lengthOf(slab, entry) <= PIECES_ELEMENTS_MIN) return false;
+      isLong = lengthOf(slab, entry) > PIECES_ELEMENTS_MIN;
       break;
     default:
       return false;
   }
+  if (!isLong && roughBytesOf(slab, entry) < PIECES_BYTES_MIN) return false;
   return keyBytesOf(slab, entry) <= KEY_BYTES_MAX;
 }
 

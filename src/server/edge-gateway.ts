@@ -31,7 +31,8 @@ class GatewayEdge implements Edge, Wire, GatewayDoor {
 
   constructor(thread: EdgeThread) {
     this.thread = thread;
-    this.info = thread.executor.runner.table.byName.get('info')!;
+    // By its own name: rename-command may have given it another one, or none.
+    this.info = thread.executor.runner.table.all.find(({ fullName }) => fullName === 'info')!;
     this.gateway = new Gateway(this, PAGES);
     thread.onConfig(() => this.gateway.configChanged());
   }
@@ -83,7 +84,8 @@ class GatewayEdge implements Edge, Wire, GatewayDoor {
   authenticateAs(session: Session, user: string): boolean {
     const { access } = this.thread.executor;
     access.catchUp();
-    return access.authenticateAs(session, user);
+    // Names of users are byte text.
+    return access.authenticateAs(session, Buffer.from(user, 'utf8').toString('latin1'));
   }
 
   refusalToInspect(session: Session): string | null {

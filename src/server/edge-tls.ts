@@ -20,7 +20,7 @@ class TlsEdge implements Edge {
     this.thread = thread;
     const { executor } = thread;
     const { control, log } = executor;
-    this.tlsVersion = control.tlsVersion;
+    this.tlsVersion = executor.tlsVersion;
     const hooks = {
       open: thread.open.bind(thread),
       refusal: (address: string) => thread.refusal(address),
@@ -48,8 +48,8 @@ class TlsEdge implements Edge {
 
   /** Somebody has set something of TLS, and has found it good. */
   private renew(): void {
-    const { control, log } = this.thread.executor;
-    const { tlsVersion } = control;
+    // Not the one that is in force by now: that may be of a configuration which is not here yet.
+    const { tlsVersion, log } = this.thread.executor;
     if (tlsVersion === this.tlsVersion) return;
     this.tlsVersion = tlsVersion;
     try {

@@ -16,12 +16,12 @@ import type { Command } from '../dispatch/command.js';
 import { Shape } from '../dispatch/define.js';
 import { Gate } from '../dispatch/gates.js';
 import type { Runner } from '../dispatch/run.js';
-import { freeDetachedStep } from '../keyspace/detached.js';
+import { freeDetachedStep, leftGranules } from '../keyspace/detached.js';
 import { Evictor, evictionPolicy, Measure } from '../keyspace/eviction.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import { Refusal } from '../resp/errors.js';
 import { claimLock, type Holder, locksHeld, releaseLock, tryLock } from '../slab/lock.js';
-import { counterOf, GRANULE_BYTES, Header, NONE } from '../slab/slab.js';
+import { counterOf, GRANULE_BYTES, Header, NONE, type Slab } from '../slab/slab.js';
 import { LatencyEvent, type LatencyMonitor } from '../stats/latency.js';
 import { Counter, type ServerStats } from '../stats/server.js';
 
@@ -79,9 +79,16 @@ function sliceOf(tenacity: number): number {
   return linearMs * TENACITY_GROWTH ** Math.max(0, tenacity - TENACITY_LINEAR);
 }
 
+/** What only a snapshot needs yet does not count: evicting more does not make it free sooner. */
+function countedGranules(slab: Slab): number {
+  return counterOf(slab, Header.UsedGranules) - leftGranules(slab);
+}
+
 export class Eviction {
   /** maxmemory; 0 for none. */
   limitBytes = 0;
+  /** More is to be evicted than there was time for: the next turn goes on at once. */
+  isComing = false;
   private readonly fields: EvictionFields;
   private readonly keyspace: Keyspace;
   private readonly evictor: Evictor;
@@ -121,6 +128,7 @@ export class Eviction {
   /** Once a turn, with no lock held. Was something evicted? */
   look(): boolean {
     const { runner, stats } = this.fields;
+    this.isComing = false;
     if (this.limitBytes === 0) {
       runner.raised &= ~(Gate.OutOfMemory | Gate.Limited);
       return false;
@@ -146,7 +154,7 @@ export class Eviction {
     const { args } = context;
     // A script's pause, in which others are answered: what it holds does not concern them.
     if (this.limitBytes === 0 || locksHeld() !== 0) return;
-    const moved = (this.limitBytes / MOVED_SHARE / this.fields.threadCount) | 0;
+    const moved = Math.floor(this.limitBytes / MOVED_SHARE / this.fields.threadCount);
     if (--this.writesLeft <= 0 || this.written === NOWHERE || this.movedBytes > moved) this.addUp();
     else this.lookAt(this.written);
     const isOne = isPlaced && command.shape === Shape.Key;
@@ -162,7 +170,7 @@ export class Eviction {
     let granules = 0;
     let detached = 0;
     for (const { slab, index } of this.keyspace.partitions) {
-      const used = counterOf(slab, Header.UsedGranules);
+      const used = countedGranules(slab);
       seen[index] = used;
       granules += used;
       detached |= counterOf(slab, Header.DetachedValues) | counterOf(slab, Header.Detached);
@@ -175,7 +183,9 @@ export class Eviction {
 
   /** What has changed in one partition. */
   private lookAt(index: number): void {
-    const used = counterOf(this.keyspace.partitions[index]!.slab, Header.UsedGranules);
+    const { slab } = this.keyspace.partitions[index]!;
+    const used = countedGranules(slab);
+    if (counterOf(slab, Header.DetachedValues) !== NONE) this.hasDetached = true;
     const bytes = (used - this.seen[index]!) * GRANULE_BYTES;
     this.seen[index] = used;
     this.usedBytes += bytes;
@@ -188,8 +198,9 @@ export class Eviction {
     const { runner, latency } = this.fields;
     const { keyspace } = this;
     const hasRest = !keyspace.expiresByClock || keyspace.keepsExpired;
-    // While data is loaded, and while clients are paused, nothing goes by itself.
-    if (hasRest) return;
+    // While data is loaded, and while clients are paused, nothing goes by itself. While a script
+    // keeps locks for too long nothing is let in that needs memory, and nobody waits for them.
+    if (hasRest || (runner.raised & Gate.Busy) !== 0) return;
     const { session } = runner.context;
     // What happens to keys now is no session's doing.
     runner.rest();
@@ -197,6 +208,7 @@ export class Eviction {
     const room = this.evictFor(startMs);
     latency.sample(LatencyEvent.EvictionCycle, runner.clock.monotonicMs() - startMs);
     runner.context.session = session;
+    this.isComing = room === Room.Coming;
     if (room === Room.Failed) runner.raised |= Gate.OutOfMemory;
     else runner.raised &= ~Gate.OutOfMemory;
     if (room === Room.Made) this.noteWithin();

@@ -60,7 +60,7 @@ import { refuseTlsChanges } from './tls-changes.js';
 /** What a reply to a waiter begins with on its way to another thread. */
 const PLACE_BYTES = 4;
 
-/** A turn in so many is timed, for INFO; a power of two. */
+/** Of turns that read something one in so many is timed, for INFO; a power of two. */
 const TIMED_TURNS = 16;
 /** How soon who waits for the disk hears that it has synced. */
 const LOG_LOOK_MS = 5;
@@ -112,6 +112,8 @@ export class Executor {
   private readonly slowlog: Slowlog;
   readonly latency: LatencyMonitor;
   private configVersion = 0;
+  /** ControlBlock.tlsVersion, as it was when the configuration was taken over. */
+  tlsVersion = 0;
   /** What others have changed is to be looked at in the next turn, whatever rings. */
   private isLookDue = false;
   /** Sessions that wait for the disk. */
@@ -502,6 +504,7 @@ export class Executor {
     this.refresh();
     // What was evicted is told at once: this turn may have no replies.
     if (this.eviction.look()) this.endTurn();
+    if (this.eviction.isComing) this.isLookDue = true;
     if (this.clients.hasWishes) this.grantWishes();
     if (this.logWaits.length !== 0) this.endLogWaits();
     if (this.followers.hasWaits && this.followers.look()) this.isLookDue = true;
@@ -606,6 +609,7 @@ export class Executor {
     const version = this.control.configVersion;
     if (version === this.configVersion) return;
     this.configVersion = version;
+    this.tlsVersion = this.control.tlsVersion;
     this.config.adopt(this.control.readConfig());
   }
 
@@ -620,6 +624,7 @@ export class Executor {
       if (outcome.error === null) {
         control.writeConfig(this.config.serialise());
         this.configVersion = control.configVersion;
+        this.tlsVersion = control.tlsVersion;
       }
       return outcome;
     });
@@ -725,11 +730,11 @@ export class Executor {
     return sum;
   }
 
-  /** What one turn took stands for those of which nobody looked at the clock. */
-  private countTurns(): void {
+  /** The turn took so long, and stands for `turns` of which nobody else looked at the clock. */
+  private countTurns(turns: number): void {
     const { stats } = this;
     const us = Math.max(0, this.clock.monotonicMs() - this.turnStartMs) * 1000;
-    stats.add(Counter.EventLoopUs, us * TIMED_TURNS);
+    stats.add(Counter.EventLoopUs, us * turns);
     stats.put(Counter.MigrateSockets, this.migrations.cachedCount);
   }
 
@@ -737,7 +742,9 @@ export class Executor {
   count(): void {
     const { serving, stats } = this;
     stats.add(Counter.EventLoopTurns, 1);
-    if ((++this.turns & (TIMED_TURNS - 1)) === 0) this.countTurns();
+    // Nobody waits for a thread that has read nothing: of those turns all are timed.
+    if (serving.readCount === this.lastReads) this.countTurns(1);
+    else if ((++this.turns & (TIMED_TURNS - 1)) === 0) this.countTurns(TIMED_TURNS);
     stats.add(Counter.InputBytes, serving.inputBytes - this.lastInputBytes);
     stats.add(Counter.OutputBytes, serving.outputBytes - this.lastOutputBytes);
     stats.add(Counter.Changes, this.runner.effects.changes - this.lastChanges);

@@ -34,13 +34,12 @@ export class GatewayServing extends Serving {
 
   /** Looks up the commands that are special here: once, when there is a table. */
   private findCommands(): void {
-    const { byName } = this.runner.table;
-    for (const name of CONFIRMED) {
-      const command = byName.get(name);
-      if (command !== undefined) this.confirmed.add(command);
+    // By their own names, whatever rename-command calls them.
+    for (const command of this.runner.table.all) {
+      if (CONFIRMED.includes(command.fullName)) this.confirmed.add(command);
+      if (command.fullName === 'hello') this.hello = command;
+      if (command.fullName === 'client') this.client = command;
     }
-    this.hello = byName.get('hello') ?? null;
-    this.client = byName.get('client') ?? null;
   }
 
   protected override serve(connection: Connection, parser: Parser): void {
@@ -101,6 +100,8 @@ export class GatewayServing extends Serving {
       (guest.isMarked && command !== null ? this.refusalOf(command, args) : null);
     if (refusal !== null) {
       reply.error(refusal);
+      // As whatever else is refused inside of MULTI: EXEC does not run the rest without it.
+      if (session.queue !== null) session.queue.isAborted = true;
       runner.server.stats.errorReplied(refusal.slice(0, refusal.indexOf(' ')));
       guest.ranNext();
       return true;

@@ -196,7 +196,8 @@ async function start(config: Config, log: LogFile): Promise<Started> {
   if (config.users.length > 0 || config.text('aclfile') !== '') {
     (await import('./users.js')).makeUsers(config, log, shape.users);
   }
-  const workers = await startThreads(shape, native);
+  watchOverMain(shape, log);
+  const workers = await startThreads(shape, native, log);
   return { shape, control, config, log, workers };
 }
 
@@ -252,32 +253,37 @@ function chooseClientsMax(config: Config, transport: 'native' | 'node', log: Log
 async function startThreads(
   shape: ProcessShape,
   listeners: readonly Listener[],
+  log: LogFile,
 ): Promise<Worker[]> {
   for (const flag of INLINING_FLAGS.split(' ')) setFlagsFromString(flag);
   const { threadCount, transport } = shape.facts;
   if (transport === 'native' && availableParallelism() === 1) deferCompilerThreads();
   const threads: Worker[] = [];
   const control = new ControlBlock(shape.control);
+  const watch = (thread: Worker) => watchOverThread(thread, control, log);
   // A thread that starts opens all files of the program at once.
   const isTight = transport === 'native' && setrlimitNoFile() < DESCRIPTORS_AT_START;
   let listeningFds: readonly number[] | null = transport === 'native' ? [] : null;
   for (let thread = 0; thread < threadCount; thread++) {
-    const worker = startWorker({ shape, thread, listeningFds });
+    const worker = watch(startWorker({ shape, thread, listeningFds }));
     threads.push(worker);
     listeningFds ??= await listeningOf(worker);
     if (isTight) await untilServing(control, threads.length);
   }
-  threads.push(...(await startEdges(shape)));
+  threads.push(...(await startEdges(shape, watch)));
   if (transport === 'native') {
     new ListeningSockets(shape.listening).add(listeners);
     const workerData: AcceptorStart = { shape, listeners };
-    threads.push(new Worker(scriptOf('./acceptor.js'), { workerData, name: 'acceptor' }));
+    threads.push(watch(new Worker(scriptOf('./acceptor.js'), { workerData, name: 'acceptor' })));
   }
   return threads;
 }
 
 /** One after the other: the first of a kind opens the sockets that the others listen on too. */
-async function startEdges(shape: ProcessShape): Promise<Worker[]> {
+async function startEdges(
+  shape: ProcessShape,
+  watch: (thread: Worker) => Worker,
+): Promise<Worker[]> {
   const { edges, threadCount } = shape.facts;
   const fdsOf = new Map<EdgeKind, readonly number[]>();
   const threads: Worker[] = [];
@@ -288,7 +294,7 @@ async function startEdges(shape: ProcessShape): Promise<Worker[]> {
       listeningFds: fdsOf.get(kind) ?? null,
     };
     const name = `${kind} ${edges.slice(0, index).filter((each) => each === kind).length}`;
-    const worker = new Worker(scriptOf(EDGE_SCRIPTS[kind]), { workerData, name });
+    const worker = watch(new Worker(scriptOf(EDGE_SCRIPTS[kind]), { workerData, name }));
     threads.push(worker);
     fdsOf.set(kind, await listeningOf(worker));
   }
@@ -307,12 +313,19 @@ function scriptOf(name: string): URL {
   return new URL(name, import.meta.url);
 }
 
+/** From the start on: one that cannot even be loaded ends the process, and the log says why. */
+function watchOverThread(thread: Worker, control: ControlBlock, log: LogFile): Worker {
+  thread.once('error', (error) => crash(log, error));
+  thread.once('exit', (code) => {
+    if (!control.isStopping) crash(log, new Error(`A thread ended with code ${code}.`));
+  });
+  return thread;
+}
+
 /** Waits until a thread that listens by itself has opened its sockets. */
 function listeningOf(worker: Worker): Promise<readonly number[]> {
   return new Promise((resolve, reject) => {
-    worker.once('error', reject);
     worker.once('message', (message: Listening) => {
-      worker.off('error', reject);
       if ('fds' in message) resolve(message.fds);
       else reject(new Error(message.failure));
     });
@@ -343,12 +356,6 @@ async function serve(started: Started): Promise<void> {
     );
   };
   saves.listen(handlers, (request) => shutDown('User requested shutdown...', request));
-  for (const worker of workers) {
-    worker.once('error', (error) => crash(log, error));
-    worker.once('exit', (code) => {
-      if (!control.isStopping) crash(log, new Error(`A thread ended with code ${code}.`));
-    });
-  }
   process.on('SIGTERM', () => {
     const request = endingOf(config.list('shutdown-on-sigterm'));
     shutDown('Received SIGTERM scheduling shutdown...', request);
@@ -359,7 +366,6 @@ async function serve(started: Started): Promise<void> {
     const request = endingOf(config.list('shutdown-on-sigint'));
     shutDown('Received SIGINT scheduling shutdown...', request);
   });
-  watchOverMain(shape, log);
   process.on('SIGPIPE', () => {});
   process.on('SIGHUP', () => {});
   await untilServing(control, workers.length);
@@ -490,12 +496,14 @@ class Sampler {
   private readonly stats: ServerStats;
   private readonly commandStats: CommandStats;
   private readonly slabs: readonly Slab[];
+  private readonly loops: number;
 
   constructor(
     { shape }: Started,
     private readonly clock: SystemClock,
   ) {
     const { executorCount } = shape;
+    this.loops = executorCount;
     // Main counts nothing of its own: it reads as thread 0 and writes only what is shared.
     this.stats = new ServerStats(shape.serverStats, statThreads(shape), 0);
     this.commandStats = new CommandStats(shape.commandStats, COMMANDS_MAX, executorCount, 0);
@@ -506,7 +514,7 @@ class Sampler {
     const nowMs = this.clock.nowMs();
     let calls = 0;
     for (let id = 0; id < COMMANDS_MAX; id++) calls += this.commandStats.callsOf(id);
-    this.stats.sample(nowMs, calls);
+    this.stats.sample(nowMs, calls, this.loops);
     let used = 0;
     for (const slab of this.slabs) used += usedBytesOf(slab);
     this.stats.notePeak(used, nowMs);

@@ -75,10 +75,11 @@ export const enum Header {
   LazyPending = DetachedValues + 1,
   // A heap of the hashes that have fields with an expiry, see types/hash/expiries.ts: two words.
   HashExpiries = LazyPending + 1,
-  // Large values that a snapshot has yet to walk through, and a list of those whose keys are gone:
-  // see keyspace/detached.ts.
+  // Large values that a snapshot has yet to walk through, a list of those whose keys are gone, and
+  // about how much memory these take: see keyspace/detached.ts.
   WalkedValues = HashExpiries + 2,
   LeftValues = WalkedValues + 1,
+  LeftUnits = LeftValues + 1,
   // Databases: DatabaseCount roots, see keyspace/partition.ts.
   Databases = Detached + 16,
 }

@@ -208,14 +208,17 @@ export class ServerStats {
     return this.f64[Shared.PeakMs >> 1]!;
   }
 
-  /** Called by the main thread ten times a second with the number of commands run so far. */
-  sample(nowMs: number, commands: number): void {
+  /**
+   * Called by the main thread ten times a second with the number of commands run so far, by
+   * `loops` threads.
+   */
+  sample(nowMs: number, commands: number, loops = 1): void {
     const { f64 } = this;
     f64[Shared.OperationsPerSecond >> 1] = this.operations.next(nowMs, commands);
     f64[Shared.InputPerSecond >> 1] = this.input.next(nowMs, this.total(Counter.InputBytes));
     f64[Shared.OutputPerSecond >> 1] = this.output.next(nowMs, this.total(Counter.OutputBytes));
     const cycles = this.total(Counter.EventLoopTurns);
-    f64[Shared.CyclesPerSecond >> 1] = this.cycles.next(nowMs, cycles);
+    f64[Shared.CyclesPerSecond >> 1] = this.cycles.next(nowMs, cycles) / loops;
     // What a cycle took is what the time gained while their count went on: a rate per cycle.
     const perThousand = this.cycleTimes.next(cycles, this.total(Counter.EventLoopUs));
     f64[Shared.CycleUs >> 1] = perThousand / 1000;
@@ -233,7 +236,7 @@ export class ServerStats {
     return this.f64[Shared.OutputPerSecond >> 1]!;
   }
 
-  /** Turns of the loops of all threads in a second, and how long one took, microseconds. */
+  /** Turns of a thread's loop in a second, the mean of all, and the microseconds that one took. */
   get cyclesPerSecond(): number {
     return this.f64[Shared.CyclesPerSecond >> 1]!;
   }

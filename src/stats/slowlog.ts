@@ -247,6 +247,7 @@ function cutWord(args: Slices, index: number): string {
 const NO_SECRETS: ReadonlySet<number> = new Set();
 
 const SECRET_PARAMETERS: ReadonlySet<string> = new Set([
+  'gateway-token-secret',
   'masterauth',
   'masteruser',
   'requirepass',

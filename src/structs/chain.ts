@@ -709,6 +709,18 @@ export function chainHeldBytes(slab: Slab, chain: ChainRef): number {
   return bytes;
 }
 
+const ROUGH_NODES = 64;
+
+/** About as much, as the first nodes tell. */
+export function chainRoughBytes(slab: Slab, chain: ChainRef): number {
+  const nodes = chainNodes(slab, chain);
+  const seen = Math.min(nodes, ROUGH_NODES);
+  let bytes = 0;
+  for (let index = 0; index < seen; index++)
+    bytes += capacityOf(slab, chainNode(slab, chain, index));
+  return seen === 0 ? 0 : Math.round((bytes / seen) * nodes);
+}
+
 /** What DEBUG OBJECT tells of a chain, in Redis's words for its quicklists. */
 export function describeChain(slab: Slab, chain: ChainRef): string {
   const { i32 } = slab;

@@ -101,6 +101,28 @@ export function tableBytes(slab: Slab, rootAt: number): number {
   return bytes;
 }
 
+const ROUGH_REFS = 64;
+const roughWalk = new TableWalk();
+
+/** About the bytes of the table and of what its refs refer to, as the first of them tell. */
+export function roughTableBytes(
+  slab: Slab,
+  rootAt: number,
+  bytesOf: (slab: Slab, ref: number) => number,
+): number {
+  let bytes = 0;
+  let seen = 0;
+  roughWalk.open(slab, rootAt);
+  for (let left = ROUGH_REFS; left > 0; left--) {
+    const ref = roughWalk.next();
+    if (ref === NONE) break;
+    bytes += bytesOf(slab, ref);
+    seen++;
+  }
+  const each = seen === 0 ? 0 : bytes / seen;
+  return tableFrameBytes(slab, rootAt) + Math.round(each * slab.i32[rootAt + TableRoot.Count]!);
+}
+
 /** Bytes of directory and segments alone: the buckets themselves are not looked at. */
 export function tableFrameBytes(slab: Slab, rootAt: number): number {
   const { i32 } = slab;

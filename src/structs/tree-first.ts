@@ -59,14 +59,17 @@ export function walkTree(
   let leaf = place.hasBegun
     ? leafAt(slab, rootAt, place.score, place.name, 0, place.length)
     : firstLeaf(slab, rootAt);
+  // The first leaf may be the one that was passed last: without another there is no headway.
+  let hasTaken = false;
   for (let left = leaves; ; left--) {
     if (i32[leaf + Leaf.Epoch] !== epoch) {
       take(slab, walkAt, leaf);
       i32[leaf + Leaf.Epoch] = epoch;
+      hasTaken = true;
     }
     const next = i32[leaf + Leaf.Next]!;
     if (next === NONE) return true;
-    if (left <= 1 || isEnough()) {
+    if (left <= 1 || (hasTaken && isEnough())) {
       const last = i32[leaf + Leaf.Count]! - 1;
       place.passed(slab, i32[leaf + Leaf.Members + last]! as MemberRef);
       return false;

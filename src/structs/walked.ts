@@ -2,11 +2,11 @@
 // A node is a bucket of a table, a leaf of a tree, or a node of a chain. What the three have in
 // common is one word in the root of the value, and what is here.
 //
-//   walk word of a table or a tree          walk word of a chain: see chain-first.ts
-//   ┌───────┬────────┬───────┬──────┐
-//   │ epoch │ walked │ timed │ kind │
-//   │ 1 bit │ 1 bit  │ 1 bit │ 2    │
-//   └───────┴────────┴───────┴──────┘
+//   walk word; what a chain has besides: see chain-first.ts
+//   ┌───────┬────────┬───────┬──────┬────────────────────────┐
+//   │ epoch │ walked │ timed │ kind │ nodes of a chain that  │
+//   │ 1 bit │ 1 bit  │ 1 bit │ 2    │ were handed over, 27   │
+//   └───────┴────────┴───────┴──────┴────────────────────────┘
 //
 // - The walk of a value begins by turning its epoch over: now every node has another one.
 // - The walk goes from node to node, hands over what has the other epoch, and gives it the value's.
@@ -19,7 +19,8 @@
 // with the other epoch; and none stands in both. When the walk has passed the last node, all nodes
 // have the value's epoch, so one bit is enough for it. In what order nodes are handed over does not
 // matter for sets, hashes and sorted sets. It does for chains, which know only what lies between
-// two ends that grow towards each other (chain-first.ts).
+// two ends that grow towards each other (chain-first.ts). Their nodes are numbered as they are
+// handed over, because those of several threads may arrive in another order.
 
 import type { Slab } from '../slab/slab.js';
 
@@ -32,6 +33,7 @@ export const enum Walk {
 
 const KIND_SHIFT = 3;
 const KIND_MASK = 3;
+const ORDER_SHIFT = 5;
 
 /** Whose nodes they are. */
 export const enum WalkKind {
@@ -62,6 +64,17 @@ export function isTimed(slab: Slab, walkAt: number): boolean {
 
 export function walkKindOf(slab: Slab, walkAt: number): WalkKind {
   return ((slab.i32[walkAt]! >>> KIND_SHIFT) & KIND_MASK) as WalkKind;
+}
+
+/**
+ * Which of the nodes that writers hand over is the next one: from 1 on for chains, which have fewer
+ * nodes than 27 bits can count; 0 for all others.
+ */
+export function takeOrder(slab: Slab, walkAt: number): number {
+  if (walkKindOf(slab, walkAt) !== WalkKind.List) return 0;
+  const { i32 } = slab;
+  i32[walkAt] = i32[walkAt]! + (1 << ORDER_SHIFT);
+  return i32[walkAt]! >>> ORDER_SHIFT;
 }
 
 /** The walk of a value begins. */

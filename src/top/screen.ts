@@ -61,7 +61,7 @@ function drawHead(before: Sample, after: Sample, seconds: number, target: string
     `${count(rate('total_commands_processed'))} ops/s   ${traffic}   hits ${hitText}   ` +
       `errors ${count(rate('total_error_replies'))}/s`,
     `memory ${bytes(used)}${ofLimit}   resident ${bytes(number('used_memory_rss'))}   ` +
-      `peak ${bytes(number('used_memory_peak'))}   fragmentation ${text('allocator_frag_ratio')}`,
+      `peak ${bytes(number('used_memory_peak'))}   frag. ${text('allocator_frag_ratio')}`,
     `keys ${count(keysOf(info))}   expired ${expired}/s   evicted ${evicted}/s   ` +
       `unsaved ${unsaved}   log ${log}`,
     `clients ${count(number('connected_clients'))}   ${waiting}   ` +

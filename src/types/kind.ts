@@ -73,6 +73,8 @@ export interface ValueKind {
   detach?(slab: Slab, encoding: Encoding, root: number): void;
   /** For types that snapshots walk through node by node: their walk word, 0 for none. */
   walkAt?(encoding: Encoding, root: number): number;
+  /** For the same types: about the bytes of slab that a walked value holds, found quickly. */
+  roughBytes?(slab: Slab, encoding: Encoding, root: number): number;
   /** For types with indexes in the slab's header: the slab is reset, nothing of them is left. */
   forget?(slab: Slab): void;
 }

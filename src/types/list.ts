@@ -28,6 +28,7 @@ import {
   chainRemoveRange,
   chainReplace,
   chainReserve,
+  chainRoughBytes,
   checkChain,
   copyChain,
   createChain,
@@ -398,5 +399,6 @@ export const listKind: ValueKind = {
     if (encoding === Encoding.Packed) checkPacked(slab, root as BlockRef);
     else checkChain(slab, root as ChainRef);
   },
+  roughBytes: (slab, _encoding, root) => chainRoughBytes(slab, root as ChainRef),
   walkAt: (encoding, root) => (encoding === Encoding.Chain ? chainWalkAt(root as ChainRef) : 0),
 };

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { allCommands } from '../../src/commands/index.js';
 import { Config } from '../../src/config/config.js';
 import { Notify } from '../../src/dispatch/effects.js';
+import { Stamping } from '../../src/keyspace/recency.js';
 import { Engine } from '../support/engine.js';
 
 class Recording {
@@ -276,6 +277,7 @@ describe('RESTORE', () => {
   it('sets how often a key was used, where that is tracked', () => {
     const recording = new Recording();
     recording.config.change(['maxmemory-policy', 'allkeys-lfu']);
+    recording.engine.keyspace.setStamping(Stamping.Counts);
     recording.restore('k', '0', 'FREQ', '100');
 
     expect(recording.run('OBJECT', 'FREQ', 'k')).toBe(':100\r\n');

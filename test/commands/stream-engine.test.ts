@@ -78,6 +78,23 @@ function hashOf(key: string): number {
   return hashBytes(Buffer.from(key, 'latin1'), 0, key.length);
 }
 
+describe('XREADGROUP', () => {
+  it.each([
+    'GROUP STREAMS c COUNT 1 STREAMS s >',
+    'COUNT 1 GROUP STREAMS c STREAMS s >',
+    'NOACK GROUP g STREAMS STREAMS s >',
+    'COUNT 1 GROUP STREAMS STREAMS STREAMS streams s > >',
+  ])('finds its keys whatever its group is called: %s', (words) => {
+    const engine = new Engine({ specs, partitions: 16 });
+    for (const key of ['s', 'streams']) {
+      answer(engine, `XADD ${key} 1-1 f v`);
+      answer(engine, `XGROUP CREATE ${key} STREAMS 0`);
+      answer(engine, `XGROUP CREATE ${key} g 0`);
+    }
+    expect(answer(engine, `XREADGROUP ${words}`)).toContain('1-1');
+  });
+});
+
 describe('records', () => {
   it('name the ID that XADD made', () => {
     const recording = record();

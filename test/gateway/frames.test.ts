@@ -28,6 +28,21 @@ describe('requests', () => {
     ).toBe('1 4294967295 *1\r\n$4\r\nPING\r\n*2\r\n$3\r\nGET\r\n$2\r\n\xff\r\r\n');
   });
 
+  it.each([
+    ['int8', [0xd0, 7], '7'],
+    ['int16', [0xd1, 0x01, 0x00], '256'],
+    ['int32', [0xd2, 0x00, 0x01, 0x00, 0x00], '65536'],
+    ['int64', [0xd3, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff], '4294967295'],
+    ['a negative int8', [0xd0, 0xff], 'refused'],
+    ['a negative int16', [0xd1, 0x80, 0x00], 'refused'],
+    ['a negative int32', [0xd2, 0x80, 0, 0, 0], 'refused'],
+    ['a negative int64', [0xd3, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], 'refused'],
+  ])('have an id in any form of a positive integer: %s', (_, id, said) => {
+    const frames = new RequestFrames();
+    const isRead = frames.read(Buffer.from([0x92, ...id, 0xa4, ...Buffer.from('PING')]));
+    expect(isRead ? String(frames.ids[0]) : 'refused').toBe(said);
+  });
+
   it('write numbers as their shortest text, and 64 bits exactly', () => {
     const words = [0, 9, 10, -1, -33, 300, -40_000, 2 ** 31, 1.5, 0.1, 2 ** 63, true, false];
     const said = respOf([1, 'X', ...words]).split('\r\n');

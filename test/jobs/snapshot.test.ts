@@ -14,6 +14,7 @@ import { ImageReader, ImageWriter, imagesInto, packForm } from '../../src/rdb/im
 import { PieceStore, type Spill } from '../../src/rdb/piece-store.js';
 import { createFunctions, FunctionStore } from '../../src/scripting/function-store.js';
 import { holderOf } from '../../src/slab/lock.js';
+import { Header } from '../../src/slab/slab.js';
 import { ServerStats } from '../../src/stats/server.js';
 import { eachInBucket } from '../../src/structs/table.js';
 import { emptyEngine, fillEngine, loadFile } from '../rdb/files.js';
@@ -131,6 +132,28 @@ describe('the job that writes a snapshot', () => {
     expect(writeSnapshot(shape, order, disk).failure).toBeNull();
     expect(loaded(readAll(disk, '/data/dump.rdb')).digest()).toBe(engine.digest());
     checkKeyspace(engine.keyspace);
+  });
+
+  it.each([0, 2])('leaves no walk behind when write %i of large values fails', (after) => {
+    const engine = emptyEngine();
+    const words = (count: number) => Array.from({ length: count }, (_, index) => `word:${index}`);
+    engine.run('SADD', 'set', ...words(12_000));
+    engine.run('HSET', 'hash', ...words(24_000));
+    engine.run('RPUSH', 'list', ...words(24_000));
+    engine.run('ZADD', 'sorted', ...words(12_000).flatMap((word, at) => [`${at}`, word]));
+    const shape = shapeOf(engine);
+    const disk = freshDisk();
+
+    disk.failNext('write', NO_SPACE, { after });
+    expect(writeSnapshot(shape, order, disk).failure).toMatch(/No space left on device$/);
+
+    expect(disk.list('/data')).toEqual([]);
+    for (const { i32 } of engine.slabs) expect(i32[Header.WalkedValues]).toBe(0);
+    checkKeyspace(engine.keyspace);
+    engine.run('SADD', 'set', 'more');
+    engine.run('LPUSH', 'list', 'more');
+    expect(writeSnapshot(shape, order, disk).failure).toBeNull();
+    expect(loaded(readAll(disk, '/data/dump.rdb')).digest()).toBe(engine.digest());
   });
 
   it('has the libraries that were loaded between its order and its cut', () => {

@@ -253,6 +253,52 @@ describe.each(['uws', 'node'])('HTTP on %s', (engine) => {
     expect((await get('/events'))[0]).toBe(400);
   });
 
+  it('keeps what a stream does not take within the limit of its output, and goes on', async () => {
+    const stream = await openEvents(`${base}/events?channel=large`);
+    await until(() => stream.text.includes('subscribed'));
+    stream.pause();
+    const payload = 'x'.repeat(1024 * 1024);
+    for (let sent = 0; sent < 20; sent++) await resp.command('PUBLISH', 'large', payload);
+    const line = printReply(await resp.command('CLIENT', 'LIST', 'TYPE', 'PUBSUB'));
+    expect(Number(/omem=(\d+)/.exec(line)![1])).toBeGreaterThan(payload.length);
+
+    stream.resume();
+    await until(() => stream.text.length > 20 * payload.length);
+    stream.close();
+  });
+
+  it('answers HEAD of a stream without one', async () => {
+    expect((await fetch(`${base}/events?channel=a`, { method: 'HEAD' })).status).toBe(405);
+  });
+
+  it('ends a stream with the token that it was given for', async () => {
+    const name = 'h\u00f6rer';
+    await resp.command('ACL', 'SETUSER', Buffer.from(name), 'on', '&*', '+subscribe');
+    const token = createToken({ secret: SECRET, user: name, seconds: 1 });
+    const stream = await openEvents(`${base}/events?channel=a&token=${token}`);
+    await until(() => stream.text.includes('subscribed'));
+    await until(() => stream.isEnded);
+  });
+
+  it('reads nothing for a page that may have given its own name this address', async () => {
+    const paths = ['/api/key/k', '/events?channel=a', '/metrics', '/health/live'];
+    const ask = (host: string, path: string, more = '') =>
+      raw(`GET ${path} HTTP/1.1\r\nHost: ${host}:${port}\r\n${more}\r\n`);
+    const statuses = await Promise.all(paths.map((path) => ask('evil.example', path)));
+    expect(statuses.map((line) => line.split(' ')[1])).toEqual(['403', '403', '403', '200']);
+    expect(await ask('localhost', '/metrics')).toContain('200');
+
+    const token = createToken({ secret: SECRET, user: 'default', seconds: 60 });
+    const key = `Authorization: Bearer ${token}`;
+    expect(await ask('evil.example', '/metrics', `${key}\r\n`)).toContain('200');
+    // The default user takes every password.
+    const any = `Authorization: Basic ${Buffer.from('default:any').toString('base64')}`;
+    expect(await ask('evil.example', '/metrics', `${any}\r\n`)).toContain('403');
+    await resp.command('CONFIG', 'SET', 'gateway-origins', `http://cache.example:${port}`);
+    expect(await ask('cache.example', '/metrics')).toContain('200');
+    await resp.command('CONFIG', 'SET', 'gateway-origins', 'https://game.example');
+  });
+
   it('gives metrics that a strict reader takes', async () => {
     const response = await fetch(`${base}/metrics`);
     const families = parseOpenMetrics(await response.text());
@@ -300,6 +346,12 @@ describe.each(['uws', 'node'])('HTTP on %s', (engine) => {
     });
     expect(allowed.status).toBe(204);
     expect(allowed.headers.get('access-control-allow-origin')).toBe('https://game.example');
+    // The client is there for pages without a bundler, wherever they come from.
+    const script = await fetch(`${base}/client.js`, {
+      headers: { Origin: 'https://game.example' },
+    });
+    expect(script.status).toBe(200);
+    expect(script.headers.get('access-control-allow-origin')).toBe('https://game.example');
   });
 
   it('counts what an address may say', async () => {
@@ -356,14 +408,29 @@ describe.each(['uws', 'node'])('HTTP on %s', (engine) => {
   });
 });
 
-function openEvents(url: string): Promise<{ text: string; type: string; close: () => void }> {
+interface Events {
+  text: string;
+  readonly type: string;
+  isEnded: boolean;
+  pause(): void;
+  resume(): void;
+  close(): void;
+}
+
+function openEvents(url: string): Promise<Events> {
   return new Promise((resolve, reject) => {
     const request = http.get(url, (response) => {
       const stream = {
         text: '',
         type: response.headers['content-type'] ?? '',
+        isEnded: false,
+        pause: () => response.pause(),
+        resume: () => response.resume(),
         close: () => request.destroy(),
       };
+      response.on('end', () => {
+        stream.isEnded = true;
+      });
       response.setEncoding('utf8').on('data', (piece: string) => {
         stream.text += piece;
       });

@@ -388,12 +388,52 @@ describe.each(['uws', 'node'])('the gateway on %s', (engine) => {
     expect(refused).toHaveLength(3);
   });
 
+  it('runs no transaction of which gateway-rate has refused a part', async () => {
+    const web = await connect();
+    await resp.command('CONFIG', 'SET', 'gateway-rate', '3');
+    await web.sayAll([['MULTI'], ['SET', 'part', 1], ['INCR', 'part'], ['INCR', 'part']]);
+    await resp.command('CONFIG', 'SET', 'gateway-rate', '0');
+
+    await expect(web.say('EXEC')).rejects.toThrow(/^EXECABORT/);
+    expect(await web.say('EXISTS', 'part')).toBe(0);
+  });
+
+  it('forgets whom it had no room for', async () => {
+    const web = await connect();
+    const before = (await figuresOf(web)).gatewayConnections;
+    await resp.command('CONFIG', 'SET', 'maxclients', '1');
+    const refused = await Promise.all([connect(), connect(), connect()]);
+    for (const each of refused) expect((await each.ended).code).toBe(1013);
+    await resp.command('CONFIG', 'SET', 'maxclients', '10000');
+
+    await until(async () => (await figuresOf(web)).gatewayConnections <= before);
+  });
+
+  it('has its figures where INFO has another name', async () => {
+    const port = await freePort();
+    const args = ['--gateway-port', String(port), '--gateway-engine', engine];
+    const other = await startServer({ args: [...args, '--rename-command', 'info', 'inside'] });
+    const web = await WebClient.open(`ws://127.0.0.1:${port}/ws`);
+    expect((await figuresOf(web)).engine).toBe(engine);
+    web.close();
+    await other.stop();
+  });
+
   it('says 1001 when the server ends', async () => {
     const web = await connect();
     await server.stop();
     expect([1001, 1006]).toContain((await web.ended).code);
   });
 });
+
+interface SomeFigures {
+  readonly engine: string;
+  readonly gatewayConnections: number;
+}
+
+async function figuresOf(web: WebClient): Promise<SomeFigures> {
+  return (await web.say('GATEWAY', 'STATS')) as SomeFigures;
+}
 
 function endOfSilence(port: number): Promise<string> {
   const raw = net.connect(port, '127.0.0.1');

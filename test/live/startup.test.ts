@@ -136,6 +136,22 @@ describe('what it says and leaves', () => {
     expect(await run(args)).toMatchObject({ code: 1, text: expect.stringMatching(/in use/i) });
     holder.close();
   });
+
+  it('says in its log that a thread cannot be loaded, and whose fault it is', async () => {
+    const breaking = path.join(folder, 'breaking.cjs');
+    // What every thread loads first, by the words with which Node was started.
+    writeFileSync(
+      breaking,
+      "if (!require('node:worker_threads').isMainThread) throw new Error('a file is missing');\n",
+    );
+    const [program, ...words] = commandOf();
+    const args = ['--port', String(await freePort()), '--logfile', 'server.log', '--dir', folder];
+    const child = spawn(program!, ['--require', breaking, ...words, ...args], { cwd: folder });
+    children.push(child);
+    expect((await endOf(child)).code).toBe(1);
+    const log = readFileSync(path.join(folder, 'server.log'), 'utf8');
+    expect(log.match(/crashed by Error: a file is missing/g)).toHaveLength(1);
+  });
 });
 
 describe('configuration', () => {

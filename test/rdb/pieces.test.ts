@@ -2,6 +2,7 @@
 // move them about: the file must hold each as it was at the cut. All on one thread, step by step.
 
 import { describe, expect, it } from 'vitest';
+import { leftGranules } from '../../src/keyspace/detached.js';
 import type { EntryRef } from '../../src/keyspace/entry.js';
 import { eachEntry } from '../../src/keyspace/scan.js';
 import { walkSnapshot } from '../../src/keyspace/snapshot.js';
@@ -86,13 +87,18 @@ class Snapshot {
     };
     this.file = new RdbFileWriter(output, FORM);
     this.target = imagesInto(this.file, () => [0, 0], this.pieces);
-    const writer = new ImageWriter(this.rings, this.saving, 1);
+    // Two threads take turns: what one has handed over may arrive after what the other has.
+    const writers = [0, 1].map((thread) => new ImageWriter(this.rings, this.saving, thread));
     engine.keyspace.sinks.saveFirst = ({ slab, databaseAtCut }, bucket) =>
-      writer.save(slab, bucket, databaseAtCut, 0, true);
+      this.writerOf(writers).save(slab, bucket, databaseAtCut, 0, true);
     walkedNodes.save = (slab, walkAt, node, isFromBack) => {
       this.nodeImages++;
-      writer.saveNode(slab, walkAt, node, isFromBack);
+      this.writerOf(writers).saveNode(slab, walkAt, node, isFromBack);
     };
+  }
+
+  private writerOf(writers: readonly ImageWriter[]): ImageWriter {
+    return writers[this.random.chance(0.5) ? 1 : 0]!;
   }
 
   /** The whole of it; `between` runs before each step. Returns the file. */
@@ -300,6 +306,7 @@ function checkAfter(engine: Engine): void {
   for (const { slab } of engine.keyspace.partitions) {
     expect(slab.i32[Header.WalkedValues]).toBe(0);
     expect(slab.i32[Header.LeftValues]).toBe(NONE);
+    expect(leftGranules(slab)).toBe(0);
   }
   for (let database = 0; database < engine.keyspace.databaseCount; database++) {
     engine.run('SELECT', String(database));
@@ -348,6 +355,69 @@ describe('large values in a snapshot', () => {
       checkAfter(engine);
     });
   }
+
+  it('are those of few but long elements, too', () => {
+    const engine = emptyEngine(1);
+    const fields = Array.from({ length: 30 }, (_, index) => [`${index}`, 'x'.repeat(10_000)]);
+    engine.run('HSET', 'large', ...fields.flat());
+    engine.run('RPUSH', 'list', ...fields.flat());
+    engine.run('HSET', 'small', ...fields.slice(0, 20).flat());
+    const before = engine.digest();
+    randomless((random) => {
+      const snapshot = new Snapshot(engine, random, 0);
+      const file = snapshot.take(() => {
+        engine.run('HSET', 'large', '1', 'other', '2', 'other');
+        engine.run('LSET', 'list', '7', 'other');
+      });
+      expect(snapshot.values).toBe(2);
+      const loaded = emptyEngine(1);
+      loadFile(loaded, file, { expired: 'keep' });
+      expect(loaded.digest()).toBe(before);
+    });
+  });
+
+  it('have nodes too many for the memory: those of all values wait on the disk', () => {
+    const spilled = new MemorySpill();
+    const limit = 64 * 1024;
+    const store = new PieceStore(spilled, limit);
+    const node = Buffer.alloc(1000, 'x');
+    for (let round = 0; round < 20; round++) {
+      for (let value = 0; value < 50; value++) {
+        store.node(0, value, node, 0, node.length, 0, true);
+        expect(store.heldBytes).toBeLessThanOrEqual(2 * limit);
+      }
+    }
+    for (let value = 0; value < 50; value++) store.begin(0, value, 0, 10, node, 0, 7);
+    for (let next = store.next(); next !== null; next = store.next()) {
+      const sink = new ByteSink();
+      store.start(next, sink);
+      store.finish();
+      expect(sink.at).toBe(7 + 20 * node.length);
+    }
+    expect(store.heldBytes).toBe(0);
+  });
+
+  it.each(kinds)('that are $name take about as much as is known while they are left', (kind) => {
+    const engine = emptyEngine(1);
+    const run: Run = (...words) => void engine.run(...words);
+    const { slab } = engine.keyspace.partitions[0]!;
+    randomless((random) => {
+      const bytes = Object.assign(random, { bytes: (length: number) => 'x'.repeat(length) });
+      const numbers = Object.assign(bytes, { below: () => 1, between: () => 2 ** 36 });
+      kind.build(run, 'large', numbers);
+      const before = slab.i32[Header.UsedGranules]!;
+      let left = 0;
+      new Snapshot(engine, random, 0).take(() => {
+        run('GETSET', 'nothing', 'x');
+        run('EXPIRE', 'large', '1000');
+        run('DEL', 'large');
+        left = Math.max(left, leftGranules(slab));
+      });
+      expect(left).toBeGreaterThan(before * 0.8);
+      expect(left).toBeLessThan(before * 1.2);
+      expect(leftGranules(slab)).toBe(0);
+    });
+  });
 
   it('are walked again by the next snapshot, and the one after that', () => {
     const engine = emptyEngine(PARTITIONS);

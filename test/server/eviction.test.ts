@@ -9,7 +9,7 @@ import { CommandTable } from '../../src/dispatch/table.js';
 import { Eviction } from '../../src/server/eviction.js';
 import { checkSlab } from '../../src/slab/check.js';
 import { holderOf } from '../../src/slab/lock.js';
-import { usedBytesOf } from '../../src/slab/slab.js';
+import { Header, usedBytesOf } from '../../src/slab/slab.js';
 import { Counter, ServerStats } from '../../src/stats/server.js';
 import { Engine } from '../support/engine.js';
 
@@ -24,6 +24,7 @@ interface Limited {
   readonly events: string[];
   /** What runs between two turns of a server's loop. */
   turn(): boolean;
+  readonly eviction: Eviction;
   configure(pairs: Readonly<Record<string, string>>): void;
   used(): number;
 }
@@ -68,12 +69,27 @@ function open(settings: Readonly<Record<string, string>>): Limited {
     runner.readClock();
     return eviction.look();
   };
-  return { engine, stats, records, events, turn, configure, used };
+  return { engine, stats, records, events, turn, eviction, configure, used };
 }
 
 const POLICIES = ['allkeys-lru', 'volatile-lfu', 'allkeys-lrm', 'allkeys-random', 'volatile-ttl'];
 
 describe('maxmemory', () => {
+  it('does not count what only a snapshot needs yet: evicting would not make it free', () => {
+    const limited = open({ maxmemory: '0', 'maxmemory-policy': 'allkeys-lru' });
+    for (let index = 0; index < 500; index++) {
+      limited.engine.run('SET', `key:${index}`, 'x'.repeat(1000));
+    }
+    const used = limited.used();
+    const { i32 } = limited.engine.slabs[0]!;
+    i32[Header.LeftUnits] = Math.ceil(used / 2 / 128);
+    limited.configure({ maxmemory: `${Math.floor(used * 0.6)}` });
+
+    expect(limited.turn()).toBe(false);
+    i32[Header.LeftUnits] = 0;
+    expect(limited.turn()).toBe(true);
+  });
+
   it.each(POLICIES)('holds under %s, write by write', (policy) => {
     const limit = MB;
     const settings = { maxmemory: `${limit}`, 'maxmemory-policy': policy };
@@ -192,6 +208,39 @@ describe('maxmemory', () => {
     engine.keyspace.keepsExpired = false;
     turn();
     expect(stats.total(Counter.Evicted)).toBe(100);
+  });
+
+  it('neither evicts nor refuses while a script keeps locks for too long', () => {
+    // A bit of the many.
+    const busy = 1 << 20;
+    const { engine, stats, turn, configure } = open({});
+    engine.run('SET', 'key', 'x');
+    configure({ maxmemory: '1', 'maxmemory-policy': 'allkeys-lru' });
+    engine.runner.raised |= busy;
+    turn();
+    expect(engine.runner.raised & Gate.OutOfMemory).toBe(0);
+    expect(stats.total(Counter.Evicted)).toBe(0);
+    engine.runner.raised &= ~busy;
+    turn();
+    expect(stats.total(Counter.Evicted)).toBe(1);
+  });
+
+  it('says that the next turn is to go on at once, until nothing is left to do', () => {
+    const { engine, turn, eviction, configure, used } = open({});
+    for (let index = 0; index < 200; index++) engine.run('SET', `key:${index}`, 'x'.repeat(100));
+    const limit = Math.floor(used() * 0.8);
+    configure({
+      maxmemory: `${limit}`,
+      'maxmemory-policy': 'allkeys-lru',
+      'maxmemory-eviction-tenacity': '0',
+    });
+    // Every look at the clock finds a millisecond gone.
+    engine.clock.monotonicMs = () => ++engine.clock.wallMs;
+    turn();
+    expect(eviction.isComing).toBe(true);
+    for (let turns = 0; turns < 100 && eviction.isComing; turns++) turn();
+    expect(used()).toBeLessThanOrEqual(limit);
+    expect(eviction.isComing).toBe(false);
   });
 
   it('frees large values in steps with lazyfree-lazy-eviction, and no more keys for that', () => {

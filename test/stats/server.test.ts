@@ -71,6 +71,19 @@ describe('the counters of the server', () => {
     expect(stats.outputBytesPerSecond).toBe(0);
   });
 
+  it('tell the turns of a loop, and not of all loops together', () => {
+    const [first, second] = openStats(2) as [ServerStats, ServerStats];
+    for (let tick = 1; tick <= 40; tick++) {
+      for (const stats of [first, second]) {
+        stats.add(Counter.EventLoopTurns, 1);
+        stats.add(Counter.EventLoopUs, 70);
+      }
+      first.sample(tick * 100, 0, 2);
+    }
+    expect(second.cyclesPerSecond).toBeCloseTo(10);
+    expect(second.cycleUs).toBeCloseTo(70);
+  });
+
   it('keep the highest memory and when it was', () => {
     const [first, second] = openStats(2) as [ServerStats, ServerStats];
     first.notePeak(100, 1);

@@ -100,5 +100,8 @@ describe('the slow log', () => {
       1,
     );
     expect(slowlog.get(1)[0]!.args.join(' ')).toBe('CONFIG SET hz 10 REQUIREPASS (redacted)');
+    const words = Slices.of('CONFIG', 'SET', 'gateway-token-secret', 'secret');
+    slowlog.record(WHO, { fullName: 'config|set' }, words, 1, 1);
+    expect(slowlog.get(1)[0]!.args.at(-1)).toBe('(redacted)');
   });
 });

@@ -40,7 +40,16 @@ import {
   findClaims,
   replyClaims,
 } from './read-claim.js';
-import { budget, limitOfKey, reading, readOptions, Share, shares, takeRoom } from './reading.js';
+import {
+  budget,
+  findGroupKeys,
+  limitOfKey,
+  reading,
+  readOptions,
+  Share,
+  shares,
+  takeRoom,
+} from './reading.js';
 import { recordClaim, recordConsumer, recordGroup } from './records.js';
 import {
   editStream,
@@ -348,6 +357,7 @@ export const xreadgroup = crossCommand({
       find: { lastKey: -1, step: 1, limit: 2 },
     },
   ],
+  findKeys: findGroupKeys,
   history: [
     ['8.4.0', 'Takes CLAIM.'],
     ['8.10.0', 'Takes MAXCOUNT and MAXSIZE.'],

@@ -8,8 +8,10 @@
 // of those stands in `budget`. Keys that come when it is spent give nothing and are not in the
 // answer; an empty history would say that nothing is pending.
 
+import type { Slices } from '../../base/slices.js';
 import { isWord, readInteger, readIntegerIn, word } from '../../dispatch/args.js';
 import type { Context } from '../../dispatch/context.js';
+import type { KeyPositions } from '../../dispatch/route.js';
 import { Refusal, SYNTAX } from '../../resp/errors.js';
 import type { EntryCursor } from '../../types/stream/block.js';
 import { readMillisecondsDeadline } from '../timeout.js';
@@ -166,6 +168,24 @@ function readGroupOption({ args }: Context, index: number, more: number): number
   if (!reading.isGroup) throw NOACK_UNSUPPORTED;
   reading.acknowledges = true;
   return index;
+}
+
+/**
+ * Where the keys of XREADGROUP are. A group or a consumer may be called STREAMS, so the first such
+ * word need not be the option: this goes over the words as readOption does.
+ */
+export function findGroupKeys(args: Slices, out: KeyPositions): boolean {
+  for (let index = 1; index < args.count - 1; index++) {
+    if (isWord(args, index, STREAMS)) {
+      const last = index + ((args.count - 1 - index) >>> 1);
+      for (let key = index + 1; key <= last; key++) out.add(key, 0);
+      return true;
+    }
+    if (isWord(args, index, GROUP)) index += 2;
+    // All others have a number behind them.
+    else if (!isWord(args, index, NOACK)) index += 1;
+  }
+  return false;
 }
 
 function readKeyCount({ command }: Context, words: number): void {

@@ -97,7 +97,11 @@ export class RequestFrames {
     if (mark === 0xcc) return this.count8();
     if (mark === 0xcd) return this.count16();
     if (mark === 0xce) return this.count32();
-    if (mark !== 0xcf) return -1;
+    // Some writers have signed forms for all integers.
+    if (mark === 0xd0) return this.view.getInt8(this.from++);
+    if (mark === 0xd1) return (this.count16() << 16) >> 16;
+    if (mark === 0xd2) return this.count32() | 0;
+    if (mark !== 0xcf && mark !== 0xd3) return -1;
     const high = this.count32();
     const low = this.count32();
     return high === 0 ? low : -1;

@@ -29,6 +29,9 @@ export function readCredentials(authorization: string): Credentials {
   return { kind: 'password', user: text.slice(0, colon), password: text.slice(colon + 1) };
 }
 
+/** An answer is collected before it is sent, and no text of JavaScript is longer. */
+const ANSWER_BYTES_MAX = 512 * 1024 * 1024;
+
 /** The server has ended the session before it had answered. */
 export class ConversationOver extends Error {}
 
@@ -51,6 +54,10 @@ export class Conversation implements Guest {
   private stream: EventStream | null = null;
   private ended: () => void = () => {};
   private isClosed = false;
+  /** Of the answer that is under way. */
+  private answerBytes = 0;
+  /** Until when its token holds; infinite without one. */
+  endMs = Number.POSITIVE_INFINITY;
 
   constructor(door: GatewayDoor, own: OwnCommands) {
     this.door = door;
@@ -75,13 +82,19 @@ export class Conversation implements Guest {
     if (credentials.kind === 'token') {
       const secret = this.door.text('gateway-token-secret');
       const token = verifyToken(secret, credentials.token, this.door.nowMs());
-      const isGood = token !== null && this.door.authenticateAs(session, token.user);
-      return isGood ? null : WRONG_PASSWORD;
+      if (token === null || !this.door.authenticateAs(session, token.user)) return WRONG_PASSWORD;
+      this.endMs = token.endMs;
+      return null;
     }
     const { user, password } = credentials;
     const words = user === '' ? ['AUTH', password] : ['AUTH', user, password];
     const [value] = await this.say([words]);
     return value instanceof ReplyError ? value : null;
+  }
+
+  /** Has it shown who it is, by a token or by a password? A user may be one that takes any. */
+  get isProven(): boolean {
+    return Number.isFinite(this.endMs) || this.line?.session.rights?.isPasswordless === false;
   }
 
   /** Says commands, each of which has one reply. */
@@ -92,6 +105,7 @@ export class Conversation implements Guest {
         return;
       }
       this.values = [];
+      this.answerBytes = 0;
       this.wanted = commands.length;
       this.resolve = resolve;
       this.reject = reject;
@@ -141,6 +155,11 @@ export class Conversation implements Guest {
   send(u8: Uint8Array, start: number, end: number): number {
     if (this.isClosed) return -1;
     if (this.stream !== null) return this.stream.send(u8, start, end, this.door.nowMs());
+    this.answerBytes += end - start;
+    if (this.answerBytes > ANSWER_BYTES_MAX) {
+      this.close();
+      return -1;
+    }
     this.reader.add(u8, start, end);
     for (;;) {
       const value = this.reader.next();

@@ -8,6 +8,8 @@ import type { Answers } from './answers.js';
 
 export const HEARTBEAT_MS = 15_000;
 const HEARTBEAT = ': heartbeat\n\n';
+/** A comment that says nothing: writing it tells whether there is room again. */
+const PROBE = ':\n';
 
 /** What a query asks to hear; null when it is nothing. */
 export function subscriptionsOf(query: URLSearchParams): Word[][] | null {
@@ -34,18 +36,29 @@ export class EventStream {
   private isBegun = false;
   private isBlocked = false;
   private lastMs: number;
+  /** Until when the token of whoever listens holds; infinite without one. */
+  private readonly endMs: number;
 
-  constructor(response: HttpResponse, answers: Answers, nowMs: number, end: () => void) {
-    this.response = response;
-    this.answers = answers;
-    this.lastMs = nowMs;
-    this.end = end;
+  constructor(fields: {
+    response: HttpResponse;
+    answers: Answers;
+    nowMs: number;
+    endMs: number;
+    end: () => void;
+  }) {
+    this.response = fields.response;
+    this.answers = fields.answers;
+    this.lastMs = fields.nowMs;
+    this.endMs = fields.endMs;
+    this.end = fields.end;
   }
 
   connect(line: Line): void {
     this.response.onDrained(() => {
-      this.isBlocked = false;
-      line.drained();
+      if (!this.isBlocked || this.isOver) return;
+      // uWebSockets.js tells that the system takes more, but sends what waits only with a write.
+      this.isBlocked = !this.response.write(PROBE);
+      if (!this.isBlocked) line.drained();
     });
   }
 
@@ -90,8 +103,13 @@ export class EventStream {
     this.response.end();
   }
 
-  /** Now and then: something is said when nothing else was. */
+  /** Now and then: something is said when nothing else was, and nothing more without a token. */
   look(nowMs: number): void {
+    if (nowMs >= this.endMs) {
+      this.response.end();
+      this.end();
+      return;
+    }
     if (!this.isBegun || this.isBlocked || nowMs - this.lastMs < HEARTBEAT_MS) return;
     this.write(HEARTBEAT, nowMs);
   }

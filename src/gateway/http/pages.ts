@@ -63,7 +63,7 @@ export class Pages {
   }
 
   /** Answers with a page; false when there is none of that name. */
-  answer(request: HttpRequest, response: HttpResponse): boolean {
+  answer(request: HttpRequest, response: HttpResponse, more: Headers): boolean {
     const page = this.pages.get(request.path);
     if (page === undefined) {
       if (request.path !== '/') return false;
@@ -76,7 +76,8 @@ export class Pages {
       ...HEADERS_ALWAYS,
       ['Cache-Control', lasting],
       ['ETag', page.tag],
-      ['Vary', 'Accept-Encoding'],
+      ['Vary', 'Accept-Encoding, Origin'],
+      ...more,
     ];
     if (request.header('if-none-match') === page.tag) {
       response.answer(304, shared, '');

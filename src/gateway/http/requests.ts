@@ -3,7 +3,7 @@
 import type { GatewayDoor } from '../door.js';
 import type { Headers, HttpRequest, HttpResponse } from '../engine.js';
 import { renderMetrics } from '../metrics.js';
-import { judgeOrigin, OriginVerdict } from '../origins.js';
+import { isOfUnknownHost, judgeOrigin, type OriginRequest, OriginVerdict } from '../origins.js';
 import type { OwnCommands } from '../own-commands.js';
 import { Rate } from '../rate.js';
 import { ReplyError } from '../reply-values.js';
@@ -21,6 +21,7 @@ import type { Pages } from './pages.js';
 
 const METRICS_TYPE = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
 const KEY_PATH = '/api/key/';
+const DOUBTFUL = 'ERR without a password this host name is not served: see gateway-origins';
 /** What a page of another origin may send and read. */
 const CORS_HEADERS: Headers = [
   ['Access-Control-Allow-Methods', 'GET, POST, OPTIONS'],
@@ -33,7 +34,11 @@ interface Asked {
   readonly request: HttpRequest;
   readonly response: HttpResponse;
   readonly answers: Answers;
+  /** What lets pages of another origin, which is allowed, read the answer. */
+  readonly shared: Headers;
   readonly credentials: Credentials;
+  /** It may come from a page that is not allowed: the client has to show who it is. */
+  readonly isDoubtful: boolean;
 }
 
 type Answering = (conversation: Conversation, asked: Asked) => Promise<void>;
@@ -67,18 +72,23 @@ export class Requests {
   serve(request: HttpRequest, response: HttpResponse, isTls: boolean): void {
     const { door } = this;
     const origin = request.header('origin');
-    const verdict = judgeOrigin({
+    const from: OriginRequest = {
       origin,
       host: request.header('host'),
       isTls,
       allowed: door.text('gateway-origins'),
       isOpen: !door.needsPassword(),
-    });
+    };
+    const verdict = judgeOrigin(from);
     const isForeign = verdict === OriginVerdict.Foreign;
-    const extra: Headers = isForeign
-      ? [['Access-Control-Allow-Origin', origin], ['Vary', 'Origin'], ...CORS_HEADERS]
+    const shared: Headers = isForeign
+      ? [['Access-Control-Allow-Origin', origin], ...CORS_HEADERS]
       : [];
-    const answers = new Answers(request, response, extra);
+    const answers = new Answers(
+      request,
+      response,
+      isForeign ? [['Vary', 'Origin'], ...shared] : shared,
+    );
     if (verdict === OriginVerdict.Refused) {
       answers.refuse(403, 'ERR this origin may not use the gateway: see gateway-origins');
       return;
@@ -88,11 +98,12 @@ export class Requests {
       return;
     }
     const credentials = readCredentials(request.header('authorization'));
-    this.route({ request, response, answers, credentials });
+    const isDoubtful = request.method !== 'POST' && isOfUnknownHost(from);
+    this.route({ request, response, answers, shared, credentials, isDoubtful });
   }
 
   private route(asked: Asked): void {
-    const { request, response, answers } = asked;
+    const { request, response, answers, shared } = asked;
     const { path, method } = request;
     const isRead = method === 'GET' || method === 'HEAD';
     if (path === '/api') {
@@ -102,13 +113,18 @@ export class Requests {
     }
     if (!isRead) {
       answers.refuse(405, 'ERR this is for GET', [['Allow', 'GET, HEAD, OPTIONS']]);
+    } else if (path === '/events' && method === 'HEAD') {
+      // Its head would be followed by events all the same.
+      answers.refuse(405, 'ERR this is for GET', [['Allow', 'GET, OPTIONS']]);
     } else if (path.startsWith(KEY_PATH)) this.serveKey(asked);
     else if (path === '/events') this.serveEvents(asked);
     else if (path === '/metrics') this.converse(asked, (each) => this.serveMetrics(each, answers));
     else if (path === '/health/live') answers.document(200, { status: 'live' });
     else if (path === '/health/ready') this.serveReadiness(answers);
     else if (path === '/ws') answers.refuse(426, 'ERR this is for WebSockets');
-    else if (!this.pages.answer(request, response)) answers.refuse(404, 'ERR no such page');
+    else if (!this.pages.answer(request, response, shared)) {
+      answers.refuse(404, 'ERR no such page');
+    }
   }
 
   private serveReadiness(answers: Answers): void {
@@ -172,9 +188,13 @@ export class Requests {
     const token = query.get('token');
     const known = token === null ? asked : { ...asked, credentials: tokenOf(token) };
     this.converse(known, async (conversation, { response }) => {
-      const stream = new EventStream(response, answers, this.door.nowMs(), () =>
-        conversation.end(),
-      );
+      const stream = new EventStream({
+        response,
+        answers,
+        nowMs: this.door.nowMs(),
+        endMs: conversation.endMs,
+        end: () => conversation.end(),
+      });
       this.streams.add(stream);
       await conversation.listen(commands, stream);
       this.streams.delete(stream);
@@ -198,8 +218,9 @@ export class Requests {
     response.onGone(() => conversation.end());
     const run = async () => {
       const wrong = await conversation.logIn(credentials);
-      if (wrong === null) await answering(conversation, asked);
-      else answers.error(wrong);
+      if (wrong !== null) answers.error(wrong);
+      else if (asked.isDoubtful && !conversation.isProven) answers.refuse(403, DOUBTFUL);
+      else await answering(conversation, asked);
     };
     run()
       .catch((error: unknown) => {

@@ -18,6 +18,7 @@ import {
   freeLargeStep,
   largeBytes,
   largeCount,
+  largeRoughBytes,
   nextTimeOfLarge,
   tableOf,
   timesReserve,
@@ -95,6 +96,8 @@ export const hashKind: ValueKind = {
   },
 
   walkAt: (encoding, root) => (encoding === Encoding.Table ? tableOf(root) + TableRoot.Walk : 0),
+
+  roughBytes: (slab, _encoding, root) => largeRoughBytes(slab, root),
 
   forget: forgetHashes,
 };

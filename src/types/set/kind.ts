@@ -13,7 +13,7 @@ import {
 import { checkPacked, copyPacked, packedBytes, releasePacked } from '../../structs/packed.js';
 import { checkTable, freeSegmentStep, TableRoot } from '../../structs/table.js';
 import { checkTableEpochs } from '../../structs/table-first.js';
-import { TableWalk, tableBytes } from '../../structs/table-walk.js';
+import { roughTableBytes, TableWalk, tableBytes } from '../../structs/table-walk.js';
 import { Encoding, type ValueKind } from '../kind.js';
 import {
   checkMember,
@@ -149,5 +149,7 @@ export const setKind: ValueKind = {
     return integersHeldBytes(slab, root as BlockRef);
   },
   check: checkSet,
+  roughBytes: (slab, _encoding, root) =>
+    roughTableBytes(slab, root << 1, (_slab, ref) => capacityOf(slab, ref as BlockRef)),
   walkAt: (encoding, root) => (encoding === Encoding.Table ? (root << 1) + TableRoot.Walk : 0),
 };

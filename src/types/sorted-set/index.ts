@@ -39,6 +39,7 @@ import {
   largeRemove,
   largeRemoveRange,
   largeReserve,
+  largeRoughBytes,
   tableOf,
   treeOf,
   walkWordOf,
@@ -372,5 +373,6 @@ export const sortedSetKind: ValueKind = {
     else if (encoding === Encoding.Tree) checkLarge(slab, root);
     else fail('a sorted set is small or large');
   },
+  roughBytes: (slab, _encoding, root) => largeRoughBytes(slab, root),
   walkAt: (encoding, root) => (encoding === Encoding.Tree ? walkWordOf(root) : 0),
 };

@@ -190,7 +190,7 @@ function ConnectionBanner() {
 }
 
 function Login() {
-  const { reason, state } = useStore(link);
+  const { reason, state, user } = useStore(link);
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
     const form = new FormData(event.target as HTMLFormElement);
@@ -210,7 +210,13 @@ function Login() {
         ) : null}
         <label class="field">
           <span>User</span>
-          <input name="user" autocomplete="username" placeholder="default" autocapitalize="off" />
+          <input
+            name="user"
+            defaultValue={user === 'default' ? '' : user}
+            autocomplete="username"
+            placeholder="default"
+            autocapitalize="off"
+          />
         </label>
         <label class="field">
           <span>Password</span>

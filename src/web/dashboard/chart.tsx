@@ -90,11 +90,18 @@ function optionsOf(props: ChartProps, width: number): uPlot.Options {
         label: each.label,
         stroke: colour(each.colour),
         width: 1.75,
-        points: { show: false },
+        points: { show: false, size: 4, filter: lonelyPoints },
         ...(each.isFilled === true ? { fill: `${colour(each.colour)}1f` } : {}),
       })),
     ],
   };
+}
+
+/** The values with a gap on either side, which no line shows. */
+function lonelyPoints(plot: uPlot, seriesIndex: number): number[] {
+  const values = plot.data[seriesIndex]!;
+  const isGap = (at: number): boolean => values[at] === null || values[at] === undefined;
+  return Array.from(values.keys()).filter((at) => !isGap(at) && isGap(at - 1) && isGap(at + 1));
 }
 
 function clock(ms: number): string {

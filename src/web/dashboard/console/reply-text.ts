@@ -13,6 +13,15 @@ const QUOTED: Readonly<Record<string, string>> = {
   '\\': '\\\\',
 };
 
+const PROSE: ReadonlySet<string> = new Set([
+  'CLIENT INFO',
+  'CLIENT LIST',
+  'LATENCY DOCTOR',
+  'LATENCY GRAPH',
+  'MEMORY DOCTOR',
+  'MEMORY MALLOC-STATS',
+]);
+
 /** Bytes in quotes: text as it is, the rest as escapes. */
 export function quoted(bytes: Uint8Array): string {
   let text: string;
@@ -34,9 +43,7 @@ function escaped(letter: string): string {
 export function isProse(words: readonly (string | Uint8Array)[]): boolean {
   const [first = '', second = ''] = words.map((word) => String(word).toUpperCase());
   if (['INFO', 'LOLWUT'].includes(first)) return true;
-  return ['CLIENT LIST', 'CLIENT INFO', 'LATENCY DOCTOR', 'MEMORY DOCTOR'].includes(
-    `${first} ${second}`,
-  );
+  return PROSE.has(`${first} ${second}`);
 }
 
 export function replyText(value: Value, indent = ''): string {

@@ -41,7 +41,7 @@ async function readFacts(client: Client, key: Bytes): Promise<Facts> {
 
 export function KeyDetail(props: DetailProps) {
   const { client, name, bytes: key, close } = props;
-  const { value: facts, error, reload } = useAsked(() => readFacts(client, key), [client, name]);
+  const { value: facts, error, reload } = useAsked(() => readFacts(client, key), [client, key]);
   const [failure, setFailure] = useState<string | null>(null);
   const run = async (words: Word[]): Promise<boolean> => {
     try {

@@ -22,7 +22,14 @@ interface Search {
 
 function keyFromHash(): string | null {
   const at = location.hash.indexOf('/');
-  return at === -1 ? null : decodeURIComponent(location.hash.slice(at + 1));
+  if (at === -1) return null;
+  const name = location.hash.slice(at + 1);
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    // Typed by hand, with a percent sign of its own.
+    return name;
+  }
 }
 
 function useClient(database: number): Client | null {

@@ -135,7 +135,7 @@ function Charts({ samples, last }: { samples: readonly Sample[]; last: Stats }) 
 function WorkerChart({ samples, last }: { samples: readonly Sample[]; last: Stats }) {
   const times = samples.map(({ time }) => time);
   const series = last.workers.slice(0, 6).map(({ thread, kind }, index) => ({
-    label: kind === 'worker' ? `thread ${thread}` : kind,
+    label: kind === 'worker' ? `thread ${thread}` : `${kind} ${thread}`,
     colour: `chart-${(index % 6) + 1}`,
     values: samples.map(({ workerOps }) => workerOps[index] ?? null),
   }));
