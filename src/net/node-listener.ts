@@ -7,6 +7,8 @@ import { descriptorOf } from './sockets.js';
 
 export interface NodeListenerHooks {
   readonly accept: (socket: Socket) => void;
+  /** The thread ends: it has closed its connections, and nobody would close another. */
+  readonly isEnding: () => boolean;
   /** Accepting failed: out of descriptors, for one. */
   readonly failed: (error: Error) => void;
 }
@@ -48,7 +50,11 @@ export class NodeListener {
 
   /** Null when it may be missing, and is. */
   private async listenOn(where: object, isOptional: boolean): Promise<number | null> {
-    const server = createServer({ noDelay: true, allowHalfOpen: true }, this.hooks.accept);
+    const { accept, isEnding } = this.hooks;
+    const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+      if (isEnding()) socket.destroy();
+      else accept(socket);
+    });
     const failure = await new Promise<NodeJS.ErrnoException | null>((resolve) => {
       server.once('error', resolve);
       server.listen(where, () => resolve(null));

@@ -10,6 +10,7 @@ import { NodeListener } from './node-listener.js';
 import { addressOf, attach, descriptorOf, SocketWire, turnAwaySocket } from './sockets.js';
 
 export interface NodeTransportHooks {
+  readonly isEnding: () => boolean;
   /** Counts a fresh connection in; otherwise what it is told before it is closed again. */
   readonly admit: (address: string) => string | null;
   /** A connection for one that was admitted, or null when there is no room for a session. */
@@ -31,6 +32,7 @@ export class NodeTransport {
     this.hooks = hooks;
     this.listener = new NodeListener({
       accept: (socket) => this.accept(socket),
+      isEnding: hooks.isEnding,
       failed: hooks.failed,
     });
   }

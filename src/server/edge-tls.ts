@@ -30,6 +30,7 @@ class TlsEdge implements Edge {
     this.transport = new TlsTransport(thread.loop, hooks, this.options());
     this.listener = new NodeListener({
       accept: (raw) => this.accept(raw),
+      isEnding: () => thread.executor.control.isStopping,
       failed: (error) => log.write('warning', `Accepting client connection: ${error.message}`),
     });
     thread.handlers[MessageKind.Connection] = (_from, u8, start) =>

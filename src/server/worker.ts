@@ -153,6 +153,7 @@ async function runNode(thread: LoopThread, listeningFds: readonly number[] | nul
   const transport = new NodeTransport(thread.loop, {
     admit: (address) => thread.admit(address),
     open: (wire, peer) => thread.open(wire, peer),
+    isEnding: () => thread.executor.control.isStopping,
     failed: (error) =>
       thread.executor.log.write('warning', `Accepting client connection: ${error.message}`),
     keepAliveSeconds: () => config.number('tcp-keepalive'),
