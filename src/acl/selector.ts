@@ -301,6 +301,9 @@ export function readSelector(
   return selector;
 }
 
+/** The room that the client directory has for a name (stats/clients.ts). */
+export const USER_NAME_BYTES_MAX = 256;
+
 /** Would blanks (or a NUL) make the text another one where rules are read from a line? */
 export function hasBlanks(text: string): boolean {
   // The blanks of C: JavaScript counts 0xa0 among them, too.

@@ -5,7 +5,7 @@ import { readTextFile, replaceFile, systemSentence } from '../config/files.js';
 import { trimLine } from '../config/rewrite.js';
 import type { Catalog } from './catalog.js';
 import { joinSelectors } from './rules.js';
-import { hasBlanks } from './selector.js';
+import { hasBlanks, USER_NAME_BYTES_MAX } from './selector.js';
 import { DEFAULT_USER, User } from './user.js';
 
 /** The users of a file, or all that is wrong with it in one line. */
@@ -51,6 +51,10 @@ class Reading {
     }
     if (hasBlanks(name)) {
       this.errors += `'${place}: username '${name}' contains invalid characters. `;
+      return;
+    }
+    if (name.length > USER_NAME_BYTES_MAX) {
+      this.errors += `${place}: a username has more than ${USER_NAME_BYTES_MAX} bytes. `;
       return;
     }
     if (this.users.has(name)) {

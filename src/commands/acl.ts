@@ -4,7 +4,7 @@
 import { type LogEntry, Reason, Where } from '../acl/access-log.js';
 import { CATEGORIES } from '../acl/catalog.js';
 import { namesFirstArgument } from '../acl/rules.js';
-import { hasBlanks, type Selector } from '../acl/selector.js';
+import { hasBlanks, type Selector, USER_NAME_BYTES_MAX } from '../acl/selector.js';
 import { DEFAULT_USER } from '../acl/user.js';
 import { readUsersFile, writeUsersFile } from '../acl/users-file.js';
 import { int64 } from '../base/ascii.js';
@@ -17,14 +17,13 @@ import type { Context } from '../dispatch/context.js';
 import { type CommandSpec, containerCommand, Flag } from '../dispatch/define.js';
 import { Refusal } from '../resp/errors.js';
 import type { Reply } from '../resp/write.js';
-import { CLIENT_USER_BYTES_MAX } from '../stats/clients.js';
 import { helpSubcommand, refuseSubcommand, sub, textsFrom } from './server/help.js';
 
 const RESET = word('RESET');
 
 const BAD_NAME = new Refusal("ERR Usernames can't contain spaces or null characters");
 const LONG_NAME = new Refusal(
-  `ERR Usernames of more than ${CLIENT_USER_BYTES_MAX} bytes are not supported.`,
+  `ERR Usernames of more than ${USER_NAME_BYTES_MAX} bytes are not supported.`,
 );
 const DEFAULT_STAYS = new Refusal("ERR The 'default' user cannot be removed");
 const NO_FILE = new Refusal(
@@ -93,7 +92,7 @@ const setuser = sub({
     const { args, server, reply } = context;
     const name = args.text(2);
     if (hasBlanks(name)) throw BAD_NAME;
-    if (name.length > CLIENT_USER_BYTES_MAX) throw LONG_NAME;
+    if (name.length > USER_NAME_BYTES_MAX) throw LONG_NAME;
     const rules = textsFrom(context, 3);
 
     // All of the rules or none, so that it may come before the refusal.

@@ -4,7 +4,7 @@
 import { Accounts } from '../acl/accounts.js';
 import { Catalog } from '../acl/catalog.js';
 import { applyRules, joinSelectors } from '../acl/rules.js';
-import { hasBlanks } from '../acl/selector.js';
+import { hasBlanks, USER_NAME_BYTES_MAX } from '../acl/selector.js';
 import { DEFAULT_USER, User } from '../acl/user.js';
 import type { UsersShape } from '../acl/user-store.js';
 import { readUsersFile } from '../acl/users-file.js';
@@ -60,6 +60,9 @@ function readUserLines(config: Config, log: LogFile, standing: User, isOpen: boo
   const users = new Map([[DEFAULT_USER, standing]]);
   for (const [name = '', ...words] of config.users) {
     if (hasBlanks(name)) throw new Error('Spaces not allowed in ACL usernames');
+    if (name.length > USER_NAME_BYTES_MAX) {
+      throw new Error(`A username has more than ${USER_NAME_BYTES_MAX} bytes.`);
+    }
     const user = new User(catalogOfAll(), name, isOpen);
     const rules = joinSelectors(words);
     const problem = Array.isArray(rules) ? applyRules(user, rules, isOpen) : null;

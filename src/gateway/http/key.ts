@@ -15,6 +15,11 @@ interface Reading {
   readonly shape?: (value: Value) => Value;
 }
 
+/** `rev=0` is none. */
+function isReversed(query: URLSearchParams): boolean {
+  return query.has('rev') && query.get('rev') !== '0';
+}
+
 const READINGS: Readonly<Record<string, Reading>> = {
   string: { command: (key) => ['GET', key] },
   hash: { command: (key) => ['HGETALL', key] },
@@ -25,7 +30,7 @@ const READINGS: Readonly<Record<string, Reading>> = {
       'ZRANGE',
       key,
       ...rangeOf(query),
-      ...(query.has('rev') ? ['REV'] : []),
+      ...(isReversed(query) ? ['REV'] : []),
       'WITHSCORES',
     ],
   },
@@ -34,7 +39,7 @@ const READINGS: Readonly<Record<string, Reading>> = {
       const from = query.get('from') ?? '-';
       const to = query.get('to') ?? '+';
       const count = query.get('count') ?? String(ELEMENTS);
-      return query.has('rev')
+      return isReversed(query)
         ? ['XREVRANGE', key, to, from, 'COUNT', count]
         : ['XRANGE', key, from, to, 'COUNT', count];
     },

@@ -17,7 +17,6 @@ export interface PartitionStats {
   readonly keys: number;
   readonly usedBytes: number;
   readonly capacityBytes: number;
-  readonly locks?: number;
 }
 
 export interface CommandStats {

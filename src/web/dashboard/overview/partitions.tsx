@@ -4,20 +4,18 @@ import { useState } from 'preact/hooks';
 import { bytes, count } from '../format.js';
 import type { PartitionStats } from '../stats.js';
 
-type Measure = 'usedBytes' | 'keys' | 'locks';
+type Measure = 'usedBytes' | 'keys';
 
 const MEASURES: readonly (readonly [Measure, string, (value: number) => string])[] = [
   ['usedBytes', 'Memory', bytes],
   ['keys', 'Keys', count],
-  ['locks', 'Lock waits', count],
 ];
 
 export function PartitionsCard({ partitions }: { partitions: readonly PartitionStats[] }) {
   const [measure, setMeasure] = useState<Measure>('usedBytes');
   const [picked, setPicked] = useState<number | null>(null);
-  const known = MEASURES.filter(([name]) => partitions.some((each) => each[name] !== undefined));
   const format = MEASURES.find(([name]) => name === measure)![2];
-  const values = partitions.map((each) => each[measure] ?? 0);
+  const values = partitions.map((each) => each[measure]);
   const most = Math.max(1, ...values);
   const shown = picked === null ? null : partitions[picked];
   return (
@@ -25,7 +23,7 @@ export function PartitionsCard({ partitions }: { partitions: readonly PartitionS
       <header class="card-head">
         <h2>Partitions</h2>
         <fieldset class="segments" aria-label="Measure">
-          {known.map(([name, title]) => (
+          {MEASURES.map(([name, title]) => (
             <button
               type="button"
               key={name}
@@ -59,9 +57,8 @@ export function PartitionsCard({ partitions }: { partitions: readonly PartitionS
   );
 }
 
-function factsOf({ keys, usedBytes, capacityBytes, locks }: PartitionStats): string {
-  const waits = locks === undefined ? '' : `, ${count(locks)} waits for its lock`;
-  return `${count(keys)} keys, ${bytes(usedBytes)} of ${bytes(capacityBytes)}${waits}`;
+function factsOf({ keys, usedBytes, capacityBytes }: PartitionStats): string {
+  return `${count(keys)} keys, ${bytes(usedBytes)} of ${bytes(capacityBytes)}`;
 }
 
 /** How many there are, and how unequal they are. */
