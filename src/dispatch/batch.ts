@@ -14,12 +14,19 @@ import { ElementTouch, TOUCH_KEYS, TOUCHED_FROM, Touch } from './touch.js';
 /** Commands parsed ahead. */
 export const BATCH_COMMANDS = TOUCH_KEYS;
 
+/** Words of EVAL and its like: how many keys there are, and the first of them. */
+const KEY_COUNT_AT = 2;
+export const DECLARED_KEY = 3;
+const ONE = 0x31;
+
 /** What became of a command's one key. */
 export const enum Placed {
   No = 0,
   Yes = 1,
   /** It is the key of the command before. */
   AsBefore = 2,
+  /** The one key that a script declares has been: word DECLARED_KEY. */
+  Declared = 3,
 }
 
 export class Batch {
@@ -65,6 +72,9 @@ export class Batch {
         placeKey(this.keyspace, args, key);
         placed = Placed.Yes;
       }
+    } else if (command?.runsScript && declaresOneKey(args)) {
+      placeKey(this.keyspace, args, DECLARED_KEY);
+      placed = Placed.Declared;
     }
     this.placed[index] = placed;
     this.count = index + 1;
@@ -87,9 +97,10 @@ export class Batch {
   private touchKeys(database: number): void {
     const { touching, placed } = this;
     for (let index = 0; index < this.count; index++) {
-      if (placed[index] !== Placed.Yes) continue;
+      const how = placed[index]!;
+      if (how !== Placed.Yes && how !== Placed.Declared) continue;
       const args = this.args[index]!;
-      const key = this.commands[index]!.firstKey;
+      const key = how === Placed.Yes ? this.commands[index]!.firstKey : DECLARED_KEY;
       touching.add(args.partitions[key]!, database, args.hashes[key]!);
     }
     touching.run();
@@ -99,7 +110,7 @@ export class Batch {
   private touchElements(database: number): void {
     const { elements, placed } = this;
     for (let index = 0; index < this.count; index++) {
-      if (placed[index] === Placed.No) continue;
+      if (placed[index] === Placed.No || placed[index] === Placed.Declared) continue;
       const args = this.args[index]!;
       const { firstKey, element } = this.commands[index]!;
       if (placed[index] === Placed.Yes) {
@@ -109,6 +120,12 @@ export class Batch {
     }
     elements.run();
   }
+}
+
+/** Does the command, which runs a script, declare one key and no more? */
+export function declaresOneKey(args: Slices): boolean {
+  if (args.count <= DECLARED_KEY || args.lengthOf(KEY_COUNT_AT) !== 1) return false;
+  return args.u8[args.startOf(KEY_COUNT_AT)] === ONE;
 }
 
 /** From the end, where keys differ. Both have words of the input. */

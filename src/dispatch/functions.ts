@@ -34,6 +34,7 @@ const LOAD_MS_MAX = 500;
 
 export class LibraryFunction implements Runnable {
   readonly readsKeys = true;
+  readonly leavesKeys = false;
   readonly readsArguments = true;
 
   constructor(

@@ -14,6 +14,7 @@ import {
   takeLocks,
 } from '../slab/lock.js';
 import { Header } from '../slab/slab.js';
+import { DECLARED_KEY, declaresOneKey } from './batch.js';
 import { type Blocking, Wanted } from './blocking.js';
 import type { Command } from './command.js';
 import type { Context } from './context.js';
@@ -108,10 +109,12 @@ export class Involved {
    * Takes the locks of the partitions that the command involves, and of those that somebody needs
    * who waits for one of its keys (blocking.ts). That is only seen under the locks: when there are
    * more, all are given back and taken again, in order. Returns how many, listed in `list`.
+   * `isDeclared`: the one key that a script declares has been placed.
    */
-  claimFor(command: Command, args: Slices): number {
+  claimFor(command: Command, args: Slices, isDeclared: boolean): number {
     const { places, list, self } = this;
-    let count = command.shape === Shape.Every ? this.all() : this.involve(command, args);
+    let count =
+      command.shape === Shape.Every ? this.all() : this.involve(command, args, isDeclared);
     claimLocks(places, list, count, self);
     if (!command.mayWrite || count === this.everyPartition.length) return count;
     for (let round = 0; ; round++) {
@@ -227,8 +230,10 @@ export class Involved {
   }
 
   /** Places all keys and lists their partitions in ascending order. Returns how many. */
-  private involve(command: Command, args: Slices): number {
+  private involve(command: Command, args: Slices, isDeclared: boolean): number {
     const { positions, list, isInvolved } = this;
+    const isNarrow = command.runsScript && this.fields.scripts.isNarrow(command, args);
+    if (isNarrow && declaresOneKey(args)) return this.involveOne(args, isDeclared);
     // Where keys cannot be found the handler refuses before it looks for any.
     if (!findKeys(command, args, positions)) {
       positions.count = 0;
@@ -248,8 +253,20 @@ export class Involved {
     for (let at = 0; at < count; at++) isInvolved[list[at]!] = 0;
     // The keys beyond the first few are touched by the parts of a large command, or not at all.
     if (isTouching) touching.run();
-    const isEvery = command.runsScript && !this.fields.scripts.isNarrow(command, args);
+    const isEvery = command.runsScript && !isNarrow;
     return isEvery || positions.isEvery ? this.all() : count;
+  }
+
+  /** A script of one declared key needs no more than its partition. */
+  private involveOne(args: Slices, isPlaced: boolean): number {
+    const { positions } = this;
+    if (!isPlaced) placeKey(this.keyspace, args, DECLARED_KEY);
+    positions.count = 0;
+    positions.isEvery = false;
+    positions.add(DECLARED_KEY, 0);
+    this.fields.scripts.lastKey.set(args, DECLARED_KEY);
+    this.list[0] = args.partitions[DECLARED_KEY]!;
+    return 1;
   }
 
   /** Adds a partition to list[0, count), and marks it. Returns how many there are now. */

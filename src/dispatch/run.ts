@@ -4,7 +4,8 @@
 //
 // Time. A clock read costs as much as a tenth of a short command, so a run of equal quick commands
 // (one key, constant cost) is timed as one: at most GROUP_CALLS of them, closed by any other
-// command, by the end of input, and by whatever can make a quick command slow. The time of a group
+// command, by the end of a pipeline, and by whatever can make a quick command slow. Single commands
+// of connections that are served one right after the other share a group, too. The time of a group
 // is what statistics and slow log see, and the end of one group is the beginning of the next.
 
 import { assert } from '../base/assert.js';
@@ -234,7 +235,8 @@ export class Runner {
     if (!command.accepts(args.count)) return this.rejected(command, command.wrongArity);
     const closed = command.subjectTo & (this.raised | session.raised);
     if (closed !== 0 && !isPermitted(closed, session, command, args)) {
-      const outcome = this.meetGates(closed, command, placed !== Placed.No);
+      const isPlaced = placed !== Placed.No && placed !== Placed.Declared;
+      const outcome = this.meetGates(closed, command, isPlaced);
       if (outcome !== PASSES) return outcome;
       // Perhaps its attended twin.
       command = context.command;
@@ -244,9 +246,7 @@ export class Runner {
     if (command.shape === Shape.Key) {
       if (placed === Placed.No) placeKey(this.keyspace, args, command.firstKey);
       this.runKey(command, context, placed === Placed.AsBefore);
-    } else {
-      this.runWide(command, context);
-    }
+    } else this.runWide(command, context, placed === Placed.Declared);
     if (session.isNoTouch) this.keyspace.stamping = this.keyspace.policyStamping;
     // Who waits is counted when it is answered.
     if (session.wait?.place === undefined) this.groupCalls++;
@@ -341,7 +341,7 @@ export class Runner {
       command.isWrite &&
       this.involved.wantsMore(command, args)
     ) {
-      this.runWide(command, context);
+      this.runWide(command, context, false);
       return;
     }
     partition.select(session.database);
@@ -397,7 +397,8 @@ export class Runner {
     this.blocking.serve(this.context, this.involved.list, 1);
   }
 
-  private runWide(command: Command, context: Context): void {
+  /** `isDeclared`: the one key that a script declares has been placed. */
+  private runWide(command: Command, context: Context, isDeclared: boolean): void {
     const { args, session } = context;
     const { effects, involved } = this;
     // They stay with this thread, as if they were taken anew.
@@ -415,7 +416,7 @@ export class Runner {
     }
     let count: number;
     try {
-      count = hasAll ? involved.all() : involved.claimFor(command, args);
+      count = hasAll ? involved.all() : involved.claimFor(command, args, isDeclared);
     } catch (thrown) {
       // A script keeps them for too long.
       involved.giveUp();

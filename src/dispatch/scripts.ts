@@ -11,6 +11,7 @@
 
 import { equalBytes } from '../base/bytes.js';
 import { Slices } from '../base/slices.js';
+import type { Keyspace } from '../keyspace/keyspace.js';
 import type { Partition } from '../keyspace/partition.js';
 import { NOT_INTEGER, OUT_OF_MEMORY, Refusal } from '../resp/errors.js';
 import type { Reply } from '../resp/write.js';
@@ -36,6 +37,7 @@ import type { Context } from './context.js';
 import { Flag, Shape } from './define.js';
 import { Functions } from './functions.js';
 import { diskRefusal, Gate } from './gates.js';
+import { LastKey } from './last-key.js';
 import { keepsToKeys } from './narrow.js';
 import { findKeys, KeyPositions, placeKey } from './route.js';
 import type { Runner } from './run.js';
@@ -84,6 +86,7 @@ class Script implements Runnable {
     readonly isNarrow: boolean,
     readonly reference: number,
     readonly readsKeys: boolean,
+    readonly leavesKeys: boolean,
     readonly readsArguments: boolean,
     machine: ScriptMachine,
   ) {
@@ -126,6 +129,10 @@ export class Scripts implements ScriptHost {
   private preparedArgs: Slices | null = null;
   private readonly sha = new Int32Array(SHA_WORDS);
   private readonly positions = new KeyPositions();
+  /** The key that a script has declared or named last. */
+  readonly lastKey = new LastKey();
+  /** Where the last command of the script that runs looked for its only key, which was lastKey. */
+  private repeated: Partition | null = null;
   /** What runs; null when nothing does. */
   private running: Run | null = null;
   /** The words of the command that runs it. */
@@ -340,6 +347,7 @@ export class Scripts implements ScriptHost {
       reference,
       // A narrow script names what it reads; any other may find it in _G.
       !narrow || text.includes('KEYS'),
+      narrow,
       !narrow || text.includes('ARGV'),
       machine,
     );
@@ -444,6 +452,7 @@ export class Scripts implements ScriptHost {
     session.isDenyBlocking = isDenyBlocking;
     session.database = database;
     this.running = null;
+    this.forgetRepeated();
     context.args = args;
     context.reply = reply;
     context.command = command;
@@ -531,12 +540,13 @@ export class Scripts implements ScriptHost {
     const { database } = context.session;
     const { partitions } = keyspace;
     if (command.shape === Shape.Key) {
-      const partition = partitions[placeKey(keyspace, args, command.firstKey)]!;
+      const partition = this.placeOne(keyspace, args, command.firstKey);
       if (!this.holds(partition)) return false;
       partition.select(database);
       context.partition = partition;
       return true;
     }
+    this.forgetRepeated();
     if (command.shape === Shape.Session && !command.visits) return true;
     if (command.shape === Shape.Every || command.visits) return this.selectAll(database);
     const { positions } = this;
@@ -550,6 +560,30 @@ export class Scripts implements ScriptHost {
       context.partition = partition;
     }
     return true;
+  }
+
+  /** Places the only key of a command; if the command before had the same, its entry is known. */
+  private placeOne(keyspace: Keyspace, args: Slices, word: number): Partition {
+    const { lastKey, repeated } = this;
+    let index = lastKey.place(args, word);
+    const isLast = index !== -1;
+    if (!isLast) {
+      index = placeKey(keyspace, args, word);
+      lastKey.set(args, word);
+    }
+    const partition = keyspace.partitions[index]!;
+    if (!isLast || partition !== repeated) {
+      repeated?.repeat(null);
+      this.repeated = partition;
+      partition.forget();
+    }
+    partition.repeat(args);
+    return partition;
+  }
+
+  private forgetRepeated(): void {
+    this.repeated?.repeat(null);
+    this.repeated = null;
   }
 
   private selectAll(database: number): boolean {

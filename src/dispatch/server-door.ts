@@ -159,6 +159,8 @@ export interface ServerDoor {
   sleepHoldingLocks(ms: number): void;
   /** DEBUG RELOAD: null when the dataset was loaded again, else why not. */
   reload(request: ReloadRequest): string | null;
+  /** DEBUG LOADAOF: null when the append logs were loaded again, else why not. */
+  loadLog(): string | null;
   /** MIGRATE: sends the keys; the session, which waits, is answered at the end. */
   migrate(session: Session, migration: Migration): void;
   /** How values are written for other servers. */

@@ -8,6 +8,7 @@
 //   input │ A's unfinished command │ what recv has brought for A │ B's … │ …            │ room │
 //         └ Arrivals.starts[0]                      Arrivals.ends[0] ┘       inputAt ┘
 
+import { assert } from '../base/assert.js';
 import { copyBytes, withView } from '../base/bytes.js';
 import {
   addressOf,
@@ -78,6 +79,7 @@ export class NativeTransport implements Wire {
 
   constructor(serving: Serving, bellFd: number, takeBellSignal: () => void) {
     this.serving = serving;
+    serving.sharesGroups = true;
     this.takeBellSignal = takeBellSignal;
     this.input = withView(new Uint8Array(new ArrayBuffer(INPUT_BYTES)));
     this.inputAddress = addressOf(this.input);
@@ -148,6 +150,7 @@ export class NativeTransport implements Wire {
       if (connection == null || connection.isClosed) continue;
       serving.received(connection, this.input, arrivals.starts[index]!, arrivals.ends[index]!);
     }
+    serving.runner.closeGroup(serving.runner.context.args);
     arrivals.count = 0;
     this.inputAt = 0;
   }
@@ -178,6 +181,7 @@ export class NativeTransport implements Wire {
     this.busyInput ??= withView(new Uint8Array(new ArrayBuffer(ARRIVAL_BYTES_MAX)));
     const input = this.busyInput;
     const kept = connection.kept?.length ?? 0;
+    assert(kept <= KEPT_BYTES_MAX, 'there is room for a receipt behind what was kept');
     if (connection.kept !== null) copyBytes(connection.kept, 0, input, 0, kept);
     const got = recv(fd, addressOf(input) + kept, RECEIVE_BYTES);
     // Whoever is gone is noticed when the script is over.
@@ -197,6 +201,7 @@ export class NativeTransport implements Wire {
     let at = start;
     const { kept } = connection;
     if (kept !== null) {
+      assert(kept.length <= KEPT_BYTES_MAX, 'there is room for a receipt behind what was kept');
       copyBytes(kept, 0, this.input, at, kept.length);
       at += kept.length;
     }

@@ -26,7 +26,7 @@ import { Counter } from '../stats/server.js';
 import { type Connection, KEPT_BYTES_MAX, LargeInput } from './connection.js';
 import { type OutputLimit, type ServingHooks, UNCOUNTED_BYTES } from './hooks.js';
 import { Pushes } from './pushes.js';
-import { Waits } from './waits.js';
+import { type Answer, Waits } from './waits.js';
 
 const ARENA_BYTES = 1024 * 1024;
 /** A connection's turn starts with at least so much room in the arena. */
@@ -43,14 +43,6 @@ export const HELPING_BYTES = 256 * 1024;
 /** Offsets into input are small integers. */
 const INPUT_BYTES_MAX = 2 ** 30 + 2 ** 29;
 
-/** The answer to a session that waits, from whoever served it. */
-interface Answer {
-  readonly slot: number;
-  /** Session.wait.place. */
-  readonly place: number;
-  readonly bytes: Uint8Array;
-}
-
 export class Serving implements ReplyEdge {
   readonly runner: Runner;
   readonly limits: ParserLimits;
@@ -60,6 +52,11 @@ export class Serving implements ReplyEdge {
   readonly subscriberLimit: OutputLimit = { hardBytes: 0, softBytes: 0, softSeconds: 0 };
   /** Messages for connections, outside of their own commands. */
   readonly pushes: Pushes;
+  /**
+   * Set by a transport that serves several connections one right after the other: quick commands
+   * that come one at a time are then timed together (dispatch/run.ts), until it closes the group.
+   */
+  sharesGroups = false;
   /** client-query-buffer-limit, bytes. */
   private inputBytesMax = 1024 * 1024 * 1024;
   readonly arena: Uint8Array<ArrayBuffer>;
@@ -257,8 +254,8 @@ export class Serving implements ReplyEdge {
   }
 
   private leave(connection: Connection): void {
-    const { reply, runner } = this;
-    runner.closeGroup(null);
+    const { reply } = this;
+    if (!this.sharesGroups) this.runner.closeGroup(null);
     this.current = null;
     connection.replyTo = reply.at;
     this.hooks.touched(connection);
@@ -353,7 +350,8 @@ export class Serving implements ReplyEdge {
       break;
     }
     runner.keepsLock = false;
-    runner.closeGroup(runner.context.args);
+    if (batch.count === 1 && this.sharesGroups) runner.giveBack();
+    else runner.closeGroup(runner.context.args);
     batch.end();
     return next;
   }

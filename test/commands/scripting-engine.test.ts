@@ -224,3 +224,71 @@ describe('while writes are paused', () => {
     expect(engine.run('EXEC')).toBe('*2\r\n$-1\r\n:1\r\n');
   });
 });
+
+describe('a script that names the same key again', () => {
+  test('finds what became of it in the meantime', () => {
+    const engine = makeEngine();
+    const script = `
+      local key, seen = KEYS[1], {}
+      local function see() seen[#seen + 1] = redis.call('get', key) or 'none' end
+      see() redis.call('set', key, 'a') see()
+      redis.call('append', key, string.rep('b', 100)) seen[#seen + 1] = redis.call('strlen', key)
+      redis.call('del', key) see() redis.call('set', key, '1') redis.call('incr', key) see()
+      redis.call('rename', key, KEYS[2]) see() redis.call('set', KEYS[2], 'other')
+      redis.call('set', key, 'again') see() redis.call('copy', KEYS[2], key, 'replace') see()
+      redis.call('select', '5') see() redis.call('select', '0') see()
+      redis.call('flushdb') see() redis.call('expire', key, '-1') redis.call('hset', key, 'f', 'v')
+      seen[#seen + 1] = redis.call('hget', key, 'f') redis.call('hdel', key, 'f') see()
+      return table.concat(seen, ' ')`;
+
+    // In one partition and in others.
+    for (const keys of [
+      ['{k}', '{k}2'],
+      ['k', 'l'],
+    ]) {
+      const reply = engine.run('EVAL', script, '2', ...keys);
+      expect(reply).toContain('none a 101 none 2 none again other none other none v none');
+    }
+  });
+
+  test('places keys as long as any, and of equal length, apart', () => {
+    const engine = makeEngine();
+    const long = 'x'.repeat(200);
+    const script = `
+      for i, key in ipairs(KEYS) do redis.call('set', key, i) redis.call('incr', key) end
+      local all = {}
+      for i, key in ipairs(KEYS) do all[i] = redis.call('get', key) end
+      return table.concat(all, ' ')`;
+    const reply = engine.run('EVAL', script, '5', 'aa', 'ab', `${long}1`, `${long}2`, '');
+    expect(reply).toBe('$9\r\n2 3 4 5 6\r\n');
+    expect(engine.run('GET', `${long}2`)).toBe('$1\r\n5\r\n');
+  });
+});
+
+describe('KEYS', () => {
+  const narrow = "return {#KEYS, redis.call('set', KEYS[1], ARGV[1]), KEYS[2]}";
+  const ok = '+OK\r\n';
+
+  test('is that of the run, whichever script had it before', () => {
+    const engine = makeEngine();
+    const wide = "KEYS[1] = 'changed' KEYS[3] = 'more' return redis.call('set', KEYS[1], ARGV[1])";
+    expect(engine.run('EVAL', narrow, '2', 'a', 'b', '1')).toBe(`*3\r\n:2\r\n${ok}$1\r\nb\r\n`);
+    expect(engine.run('EVAL', wide, '2', 'x', 'y', '2')).toBe(ok);
+    expect(engine.run('EVAL', narrow, '2', 'c', 'd', '3')).toBe(`*3\r\n:2\r\n${ok}$1\r\nd\r\n`);
+    expect(engine.run('EVAL', narrow, '1', 'e', '4')).toBe(`*2\r\n:1\r\n${ok}`);
+    expect(engine.run('EVAL', "return #KEYS + #redis.call('keys', '*')", '0')).toBe(':4\r\n');
+    expect(engine.run('EVAL', narrow, '2', 'f', 'g', '5')).toBe(`*3\r\n:2\r\n${ok}$1\r\ng\r\n`);
+    expect(engine.run('GET', 'changed')).toBe('$1\r\n2\r\n');
+    expect(engine.run('GET', 'f')).toBe('$1\r\n5\r\n');
+  });
+
+  test('is kept by nobody who could change it later', () => {
+    const engine = makeEngine();
+    const keeping = 'local t = {KEYS} return #t[1]';
+    const seen =
+      "local n = 0 for _ in pairs(KEYS) do n = n + 1 end return n + #redis.call('keys','*')";
+    expect(engine.run('EVAL', keeping, '1', 'a')).toBe(':1\r\n');
+    expect(engine.run('EVAL', seen, '3', 'a', 'b', 'c')).toBe(':3\r\n');
+    expect(engine.run('EVAL', narrow, '1', 'q', '1')).toBe(`*2\r\n:1\r\n${ok}`);
+  });
+});

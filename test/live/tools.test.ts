@@ -28,17 +28,20 @@ interface Ran {
   readonly code: number | null;
 }
 
-/** Runs a tool to its end, or stops it after `watchMs`. */
+/** Runs a tool to its end, or stops it after `watchMs` or when it has written `wanted`. */
 function run(
   context: TestContext,
   tool: string,
   args: readonly string[],
-  options: { input?: Uint8Array; watchMs?: number } = {},
+  options: { input?: Uint8Array; watchMs?: number; wanted?: RegExp } = {},
 ): Promise<Ran> {
   const program = findProgram(tool) ?? context.skip(`there is no ${tool} on the PATH`);
   const child = spawn(program, ['-p', String(server.port), ...args]);
   let output = '';
-  child.stdout.on('data', (text: Buffer) => (output += text.toString('latin1')));
+  child.stdout.on('data', (text: Buffer) => {
+    output += text.toString('latin1');
+    if (options.wanted?.test(output) === true) child.kill('SIGINT');
+  });
   child.stderr.on('data', (text: Buffer) => (output += text.toString('latin1')));
   child.stdin.on('error', () => {});
   child.stdin.end(options.input ?? '');
@@ -93,12 +96,11 @@ describe('redis-cli', () => {
 
   it('shows the load with --stat', async (context) => {
     // Into a pipe the tool writes blocks of 4 KB, so it is asked for many lines in a short time.
-    const { output } = await run(context, 'redis-cli', ['--stat', '-i', '0.01'], {
-      watchMs: WATCH_MS,
-    });
+    const wanted = /^3\s+\S+[KMGB]\s+\d+\s+\d+/m;
+    const { output } = await run(context, 'redis-cli', ['--stat', '-i', '0.01'], { wanted });
 
     expect(output).toMatch(/keys\s+mem\s+clients/);
-    expect(output).toMatch(/^3\s+\S+[KMGB]\s+\d+\s+\d+/m);
+    expect(output).toMatch(wanted);
   });
 
   it('measures with --latency', async (context) => {
@@ -117,7 +119,25 @@ const BENCHMARKS: readonly (readonly [string, readonly string[]])[] = [
   ['with random keys and longer values', ['-r', '1000', '-d', '100', '-P', '8']],
 ];
 
+const DEFAULT_SET = [
+  ...['PING_INLINE', 'PING_MBULK', 'SET', 'GET', 'INCR', 'LPUSH', 'RPUSH', 'LPOP', 'RPOP', 'SADD'],
+  ...['HSET', 'SPOP', 'ZADD', 'ZPOPMIN', 'LRANGE_100 (first 100 elements)', 'MSET (10 keys)'],
+  ...['LRANGE_300 (first 300 elements)', 'LRANGE_600 (first 600 elements)'],
+];
+
 describe('redis-benchmark', () => {
+  for (const [protocol, choice] of [['RESP2'], ['RESP3', '-3']]) {
+    it(`finishes all that it tests by default with ${protocol}`, async (context) => {
+      const args = ['-n', '1000', '-P', '8', '--csv', ...(choice === undefined ? [] : [choice])];
+
+      const { output, code } = await run(context, 'redis-benchmark', args);
+
+      for (const test of DEFAULT_SET) expect(output).toContain(`"${test}",`);
+      expect(output).not.toMatch(/error/i);
+      expect(code).toBe(0);
+    });
+  }
+
   for (const [manner, args] of BENCHMARKS) {
     it(`finishes its string tests ${manner}`, async (context) => {
       const tests = ['-t', 'ping,set,get,incr,mset', '-n', String(BENCHMARK_REQUESTS), '--csv'];
