@@ -2,7 +2,7 @@
 // while a script keeps the server busy.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { printReply } from '../support/resp.js';
+import { isError, printReply, textOf } from '../support/resp.js';
 import { type Client, type Server, startServer } from '../support/server.js';
 
 const CLIENTS = 6;
@@ -95,6 +95,29 @@ describe.each(SHAPES)('$transport transport, $threads workers', (shape) => {
       expect(await say(others[0]!, 'SCRIPT', 'KILL')).toMatch(/NOTBUSY/);
     },
   );
+
+  busy('takes requests of any length while a script runs, and answers them after it', async () => {
+    const text = 'long'.repeat(250_000);
+    const talkers = await Promise.all(Array.from({ length: 4 }, () => server.connect()));
+    for (let round = 0; round < 5; round++) {
+      const killed = clients[0]!.command('EVAL', LOOP, '0');
+      await until(() => say(clients[1]!, 'GET', 'k'), BUSY);
+      const replies = talkers.map((client) => client.command('ECHO', text));
+      // Time for the pauses of the script, in which all of them are read piece by piece.
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await until(() => say(clients[1]!, 'SCRIPT', 'KILL'), /^OK$/);
+      await killed;
+      for (const reply of await Promise.all(replies)) {
+        if (!isError(reply)) expect(textOf(reply) === text).toBe(true);
+        else expect(printReply(reply, 'short')).toMatch(BUSY);
+      }
+    }
+    for (const client of talkers) {
+      expect(await say(client, 'PING')).toBe('PONG');
+      client.close();
+    }
+    expect(server.isRunning, server.report()).toBe(true);
+  });
 
   busy('kills a script that catches its errors, and one that is inside of a pattern', async () => {
     const scripts = [
