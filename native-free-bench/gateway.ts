@@ -1,28 +1,29 @@
 // The gateway: processor time of a command over a WebSocket beside RESP, delivery to thousands of
 // subscribers, what a flood of web clients does to RESP clients, and the price of a scrape.
 
-import { connect, type Socket } from 'node:net';
-import { type Bench, type Contestant, serverChoices, startContestant } from './measure.js';
+import { measureFlood } from './flood.js';
+import { type Bench, type Contestant, serverChoices, startContestant, timesOf } from './measure.js';
 import type { Column, ResultTable, Row } from './report.js';
-import { encodeWords } from './requests.js';
 import { freePort } from './servers.js';
 import type { Suite } from './suites.js';
-import { messageFrame, packBatch, packRequest, WebSocketLoad } from './web-sockets.js';
+import { BATCH, KEYS, openResp, openWeb, type Talker, VALUE } from './talkers.js';
+import { messageFrame, packRequest, WebSocketLoad } from './web-sockets.js';
 
 const CONNECTIONS = 100;
-const BATCH = 16;
-const KEYS = 1000;
-/** Batches made beforehand. */
-const VARIANTS = 64;
-const VALUE = 'x'.repeat(16);
 const SUBSCRIBERS = 5000;
 const SUBSCRIBERS_TINY = 200;
 const MESSAGES_PER_SECOND = 20;
+/** Messages before those that are measured, until the code is compiled. */
+const WARM_UP_MESSAGES = 40;
 const ROUND_DIGITS = 6;
+const ZERO = 0x30;
 /** Tenths of a second in which the last messages may arrive. */
 const WAITS_MAX = 100;
 const FLOODING = 50;
 const RESP_CLIENTS = 10;
+/** Seconds of each kind: some 900 samples come in one. */
+const FLOOD_ROUNDS = 12;
+const FLOOD_ROUNDS_TINY = 1;
 const SCRAPES = 50;
 const WARM_UPS = 200;
 /** For each second that is measured. */
@@ -38,6 +39,10 @@ const TIME_COLUMNS: readonly Column[] = [
   { key: 'p50Ms', title: 'p50 ms', digits: 2, better: 'less' },
   { key: 'p99Ms', title: 'p99 ms', digits: 2, better: 'less', isCharted: true },
   { key: 'count', title: 'samples', digits: 0, better: null },
+];
+const FLOOD_COLUMNS: readonly Column[] = [
+  ...TIME_COLUMNS,
+  { key: 'flood', title: 'flood commands/s', digits: 0, better: null },
 ];
 const SCRAPE_COLUMNS: readonly Column[] = [
   { key: 'cpuMs', title: 'CPU ms', digits: 2, better: 'less', isCharted: true },
@@ -59,7 +64,7 @@ export async function runGateway(bench: Bench, suite: Suite): Promise<ResultTabl
     try {
       costs.push(...(await measureCosts(bench, started)));
       deliveries.push(await measureDelivery(bench, started));
-      floods.push(...(await measureFlood(bench, started)));
+      floods.push(...(await floodWith(bench, started)));
       scrapes.push(await measureScrapes(bench, started));
     } finally {
       await started.server.stop();
@@ -82,7 +87,7 @@ export async function runGateway(bench: Bench, suite: Suite): Promise<ResultTabl
     {
       title: `${title}: flood`,
       about: `GET of ${RESP_CLIENTS} RESP clients while ${FLOODING} web clients flood`,
-      columns: TIME_COLUMNS,
+      columns: FLOOD_COLUMNS,
       rows: floods,
     },
     { title: `${title}: scrape`, about: 'GET /metrics', columns: SCRAPE_COLUMNS, rows: scrapes },
@@ -106,17 +111,15 @@ function secondsOf({ options }: Bench): number {
 
 // ---- processor time ---------------------------------------------------------------------------
 
-/** Says a batch, and calls `done` when all of it is answered; `send` is called again then. */
-interface Talker {
-  send(): void;
-  close(): void;
-}
-
 async function measureCosts(bench: Bench, started: Started): Promise<Row[]> {
   const rows: Row[] = [];
   for (const kind of ['GET', 'SET'] as const) {
-    const resp = await measureLoad(bench, started, (done) => openResp(started, kind, done));
-    const web = await measureLoad(bench, started, (done) => openWeb(started, kind, done));
+    const resp = await measureLoad(bench, started, (done) =>
+      openResp(started.server.address.port, kind, done),
+    );
+    const web = await measureLoad(bench, started, (done) =>
+      openWeb(started.gatewayPort, kind, done),
+    );
     const label = `${kind} -P ${BATCH}`;
     const row = (way: string, figures: Row['figures']): Row => ({
       label: `${label}, ${way}`,
@@ -161,92 +164,26 @@ async function measureLoad(
   return { throughput: commands / seconds, cpuUs };
 }
 
-function wordsOf(kind: 'GET' | 'SET', number: number): string[] {
-  const key = `key:${(number * 7919) % KEYS}`;
-  return kind === 'GET' ? ['GET', key] : ['SET', key, VALUE];
-}
-
-function openSocket(port: number): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1', () => resolve(socket));
-    socket.setNoDelay(true);
-    socket.once('error', reject);
-  });
-}
-
-async function openResp(
-  { server }: Started,
-  kind: 'GET' | 'SET',
-  done: () => void,
-): Promise<Talker> {
-  const socket = await openSocket(server.address.port);
-  const replyBytes = kind === 'GET' ? `$${VALUE.length}\r\n${VALUE}\r\n`.length : '+OK\r\n'.length;
-  const batches = Array.from({ length: VARIANTS }, (_, variant) =>
-    Buffer.concat(
-      Array.from({ length: BATCH }, (__, at) =>
-        Buffer.from(encodeWords(wordsOf(kind, variant * BATCH + at))),
-      ),
-    ),
-  );
-  let next = 0;
-  let left = 0;
-  socket.on('data', ({ length }) => {
-    left -= length;
-    if (left === 0) done();
-  });
-  return {
-    send() {
-      left = replyBytes * BATCH;
-      socket.write(batches[next++ % VARIANTS]!);
-    },
-    close: () => socket.destroy(),
-  };
-}
-
-async function openWeb(
-  { gatewayPort }: Started,
-  kind: 'GET' | 'SET',
-  done: () => void,
-): Promise<Talker> {
-  const web = await WebSocketLoad.open(gatewayPort);
-  const batches = Array.from({ length: VARIANTS }, (_, variant) => {
-    const requests = Array.from({ length: BATCH }, (__, at) =>
-      packRequest(at, wordsOf(kind, variant * BATCH + at)),
-    );
-    return messageFrame(packBatch(requests));
-  });
-  let next = 0;
-  let left = 0;
-  web.onFrame = (_, messages) => {
-    left -= messages;
-    if (left === 0) done();
-  };
-  return {
-    send() {
-      left = BATCH;
-      web.send(batches[next++ % VARIANTS]!);
-    },
-    close: () => web.close(),
-  };
-}
-
 // ---- delivery -----------------------------------------------------------------------------------
 
 async function measureDelivery(bench: Bench, started: Started): Promise<Row> {
   const { control } = started.server;
   const wanted = bench.options.isTiny ? SUBSCRIBERS_TINY : SUBSCRIBERS;
+  const warmUps = bench.options.isTiny ? 2 : WARM_UP_MESSAGES;
+  const rounds = warmUps + Math.max(4, Math.round(secondsOf(bench) * MESSAGES_PER_SECOND));
   const times: number[] = [];
   const sentAt: number[] = [];
   const clients: WebSocketLoad[] = [];
   const frame = messageFrame(packRequest(1, ['SUBSCRIBE', 'bench']));
   for (let at = 0; at < wanted; at++) {
     const client = await WebSocketLoad.open(started.gatewayPort);
-    client.onFrame = (payload, messages) => {
+    client.onFrame = (u8, _start, end, messages) => {
       // The message is its round. Several in one frame are successive ones.
-      const last = Number(payload.toString('latin1', payload.length - ROUND_DIGITS));
+      let last = 0;
+      for (let at = end - ROUND_DIGITS; at < end; at++) last = last * 10 + u8[at]! - ZERO;
       const now = performance.now();
       for (let round = last - messages + 1; round <= last; round++) {
-        if (round >= 0) times.push(now - sentAt[round]!);
+        if (round >= warmUps && round < sentAt.length) times.push(now - sentAt[round]!);
       }
     };
     client.send(frame);
@@ -257,79 +194,28 @@ async function measureDelivery(bench: Bench, started: Started): Promise<Row> {
   }
   await sleep(200);
   times.length = 0;
-  const rounds = Math.max(4, Math.round(secondsOf(bench) * MESSAGES_PER_SECOND));
   for (let round = 0; round < rounds; round++) {
     const next = performance.now() + 1000 / MESSAGES_PER_SECOND;
     sentAt.push(performance.now());
     await control.ask('PUBLISH', 'bench', String(round).padStart(ROUND_DIGITS, '0'));
     await sleep(Math.max(0, next - performance.now()));
   }
-  for (let wait = 0; wait < WAITS_MAX && times.length < rounds * wanted; wait++) await sleep(100);
+  const count = (rounds - warmUps) * wanted;
+  for (let wait = 0; wait < WAITS_MAX && times.length < count; wait++) await sleep(100);
   for (const client of clients) client.close();
   const label = `${wanted} subscribers, ${started.engine}`;
   return { label, kind: label, server: 'Flagstone', figures: timesOf(times) };
 }
 
-function timesOf(times: number[]): Row['figures'] {
-  times.sort((a, b) => a - b);
-  const at = (share: number) => times[Math.floor(times.length * share)] ?? null;
-  return { p50Ms: at(0.5), p99Ms: at(0.99), count: times.length };
-}
-
-// ---- flood --------------------------------------------------------------------------------------
-
-async function measureFlood(bench: Bench, started: Started): Promise<Row[]> {
-  const quiet = await respTimes(bench, started);
-  const flooding: Talker[] = [];
-  let isOver = false;
-  for (let at = 0; at < FLOODING; at++) {
-    const talker = await openWeb(started, 'SET', () => {
-      if (!isOver) flooding[at]!.send();
-    });
-    flooding.push(talker);
-  }
-  for (const talker of flooding) talker.send();
-  const flooded = await respTimes(bench, started);
-  isOver = true;
-  await sleep(100);
-  for (const talker of flooding) talker.close();
-  const row = (label: string, figures: Row['figures']): Row => ({
-    label: `${label}, ${started.engine}`,
-    kind: label,
-    server: 'Flagstone',
-    figures,
-  });
-  return [row('quiet', quiet), row('flooded', flooded)];
-}
-
-/** Times of GET, one at a time on each of some connections, a thousand a second in all. */
-async function respTimes(bench: Bench, { server }: Started): Promise<Row['figures']> {
-  const times: number[] = [];
-  const sockets: Socket[] = [];
-  const request = encodeWords(['GET', 'key:1']);
-  let isOver = false;
-  for (let at = 0; at < RESP_CLIENTS; at++) {
-    const socket = await openSocket(server.address.port);
-    let sentAt = 0;
-    const say = () => {
-      sentAt = performance.now();
-      socket.write(request);
-    };
-    socket.on('data', () => {
-      times.push(performance.now() - sentAt);
-      if (!isOver) setTimeout(say, RESP_CLIENTS);
-    });
-    say();
-    sockets.push(socket);
-  }
-  await sleep(secondsOf(bench) * 1000);
-  isOver = true;
-  await sleep(50);
-  for (const socket of sockets) socket.destroy();
-  return timesOf(times);
-}
-
 // ---- scrape -------------------------------------------------------------------------------------
+
+function floodWith({ options }: Bench, { server, gatewayPort, engine }: Started): Promise<Row[]> {
+  const ports = { resp: server.address.port, gateway: gatewayPort };
+  const rounds = options.isTiny ? FLOOD_ROUNDS_TINY : FLOOD_ROUNDS;
+  const seconds = options.isTiny ? 0.3 : 1;
+  const sizes = { flooding: FLOODING, respClients: RESP_CLIENTS, rounds, seconds };
+  return measureFlood(ports, sizes, engine);
+}
 
 async function measureScrapes(bench: Bench, started: Started): Promise<Row> {
   const { server, gatewayPort, engine } = started;

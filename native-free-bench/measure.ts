@@ -216,6 +216,13 @@ export function medianFigures(samples: readonly Sample[]): Record<string, number
   };
 }
 
+/** The median and the 99th percentile of times in milliseconds, which it sorts. */
+export function timesOf(times: number[]): Record<string, number | null> {
+  times.sort((a, b) => a - b);
+  const at = (share: number) => times[Math.floor(times.length * share)] ?? null;
+  return { p50Ms: at(0.5), p99Ms: at(0.99), count: times.length };
+}
+
 export function describeCores({ cores }: Contestant): string {
   if (cores.server === null) return 'nothing pinned to cores';
   return `server on core ${cores.server}, load on core ${cores.load}`;

@@ -48,28 +48,39 @@ function isArray(mark: number): boolean {
   return (mark >= 0x90 && mark < 0xa0) || mark === 0xdc;
 }
 
-export class WebSocketLoad {
-  /** Called for every frame with its payload, and how many messages it holds. */
-  onFrame: (payload: Buffer, messages: number) => void = () => {};
-  private readonly socket: Socket;
-  private rest: Buffer = Buffer.alloc(0);
-  private isOpen = false;
+/** What is called for a frame whose payload is u8[start, end), and how many messages it holds. */
+export type FrameListener = (u8: Buffer, start: number, end: number, messages: number) => void;
 
-  private constructor(socket: Socket) {
-    this.socket = socket;
-    socket.setNoDelay(true);
+/**
+ * Where all sockets are read into: a read is over, and what it brought looked at, before the next
+ * one begins. Without it Node gives 64 KB to each read, which costs more than the read itself.
+ */
+const READ = Buffer.allocUnsafeSlow(64 * 1024);
+const NOTHING: Buffer = Buffer.alloc(0);
+
+export class WebSocketLoad {
+  /** The bytes are the next socket's when it returns. */
+  onFrame: FrameListener = () => {};
+  private readonly socket: Socket;
+  private rest: Buffer = NOTHING;
+  private isOpen = false;
+  private opened: ((error: Error | null) => void) | null = null;
+
+  private constructor(port: number) {
+    const callback = (length: number): boolean => {
+      this.read(READ, length);
+      return true;
+    };
+    const onread = { buffer: READ, callback };
+    this.socket = connect({ port, host: '127.0.0.1', noDelay: true, onread });
+    this.socket.on('error', (error) => this.opened?.(error));
   }
 
   static async open(port: number): Promise<WebSocketLoad> {
-    const socket = connect(port, '127.0.0.1');
-    const load = new WebSocketLoad(socket);
+    const load = new WebSocketLoad(port);
     await new Promise<void>((resolve, reject) => {
-      socket.once('error', reject);
-      socket.on('data', (bytes) => {
-        if (load.isOpen) load.receive(bytes);
-        else if (load.handshake(bytes)) resolve();
-      });
-      socket.write(
+      load.opened = (error) => (error === null ? resolve() : reject(error));
+      load.socket.write(
         `GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
           `Sec-WebSocket-Key: ${KEY}\r\nSec-WebSocket-Version: 13\r\n` +
           'Sec-WebSocket-Protocol: flagstone.msgpack\r\n\r\n',
@@ -78,40 +89,50 @@ export class WebSocketLoad {
     return load;
   }
 
-  private handshake(bytes: Buffer): boolean {
+  private read(buffer: Buffer, length: number): void {
+    if (!this.isOpen) this.handshake(buffer.subarray(0, length));
+    else if (this.rest.length === 0) this.receive(buffer, 0, length);
+    else {
+      const all = Buffer.concat([this.rest, buffer.subarray(0, length)]);
+      this.receive(all, 0, all.length);
+    }
+  }
+
+  private handshake(bytes: Buffer): void {
     const all = Buffer.concat([this.rest, bytes]);
     const end = all.indexOf('\r\n\r\n');
     this.rest = all;
-    if (end === -1) return false;
-    if (!all.toString('latin1', 0, end).includes(' 101 ')) throw new Error('no WebSocket');
-    this.isOpen = true;
-    this.rest = Buffer.alloc(0);
-    if (all.length > end + 4) this.receive(all.subarray(end + 4));
-    return true;
+    if (end === -1) return;
+    const isOpen = all.toString('latin1', 0, end).includes(' 101 ');
+    this.opened?.(isOpen ? null : new Error('no WebSocket'));
+    this.opened = null;
+    this.isOpen = isOpen;
+    this.rest = NOTHING;
+    if (isOpen && all.length > end + 4) this.receive(all, end + 4, all.length);
   }
 
-  private receive(bytes: Buffer): void {
-    const all = this.rest.length === 0 ? bytes : Buffer.concat([this.rest, bytes]);
-    let at = 0;
-    while (at + 2 <= all.length) {
-      let length = all[at + 1]! & 0x7f;
+  private receive(u8: Buffer, from: number, to: number): void {
+    let at = from;
+    while (at + 2 <= to) {
+      let length = u8[at + 1]! & 0x7f;
       let head = 2;
       if (length === LONG) {
-        if (at + 4 > all.length) break;
-        length = all.readUInt16BE(at + 2);
+        if (at + 4 > to) break;
+        length = u8.readUInt16BE(at + 2);
         head = 4;
       } else if (length === VERY_LONG) {
-        if (at + 10 > all.length) break;
-        length = Number(all.readBigUInt64BE(at + 2));
+        if (at + 10 > to) break;
+        length = Number(u8.readBigUInt64BE(at + 2));
         head = 10;
       }
-      if (at + head + length > all.length) break;
       const start = at + head;
-      at = start + length;
-      const isMessage = all[start - head] === OPCODE_BINARY;
-      if (isMessage) this.onFrame(all.subarray(start, at), messageCount(all, start));
+      const end = start + length;
+      if (end > to) break;
+      if (u8[at] === OPCODE_BINARY) this.onFrame(u8, start, end, messageCount(u8, start));
+      at = end;
     }
-    this.rest = all.subarray(at);
+    // A copy: the buffer is the next socket's.
+    this.rest = at === to ? NOTHING : Buffer.from(u8.subarray(at, to));
   }
 
   /** Sends a frame that messageFrame has made. */

@@ -2,6 +2,7 @@
 // callbacks: node:net (node.ts), TLS (tls.ts), a WebSocket. Input is executed as it comes; replies
 // leave once at the end of the loop's turn, when all that had input were read.
 
+import { copyBytes } from '../base/bytes.js';
 import { Closing, type Session } from '../dispatch/session.js';
 import { Connection, type Wire } from './connection.js';
 import type { Serving } from './serving.js';
@@ -27,37 +28,37 @@ export class LoopServing {
     return connection;
   }
 
-  /** Bytes have come from the peer; they are the caller's again when this returns. */
-  received(connection: Connection, bytes: Uint8Array): void {
+  /** u8[0, bytes) has come from the peer; it is the caller's again when this returns. */
+  received(connection: Connection, u8: Uint8Array, bytes: number): void {
     if (connection.isClosed || connection.session.closing !== Closing.No) return;
     this.beforeInput(!this.isFlushPlanned);
     if (connection.isClosed) return;
     const { serving } = this;
     connection.lastActiveMs = serving.runner.keyspace.nowMs;
-    serving.inputBytes += bytes.length;
+    serving.inputBytes += bytes;
     serving.readCount++;
     if (connection.large !== null || !serving.isRunnable(connection)) {
-      const large = serving.largeInputOf(connection, bytes.length);
+      const large = serving.largeInputOf(connection, bytes);
       if (large === null) return;
-      large.u8.set(bytes, large.end);
-      large.arrived(bytes.length);
+      copyBytes(u8, 0, large.u8, large.end, bytes);
+      large.arrived(bytes);
       serving.receivedLarge(connection);
     } else {
-      this.receivedSmall(connection, bytes);
+      this.receivedSmall(connection, u8, bytes);
     }
     this.planFlush();
   }
 
-  private receivedSmall(connection: Connection, bytes: Uint8Array): void {
+  private receivedSmall(connection: Connection, u8: Uint8Array, bytes: number): void {
     const { kept } = connection;
     connection.kept = null;
     if (kept === null) {
-      this.serving.received(connection, bytes, 0, bytes.length);
+      this.serving.received(connection, u8, 0, bytes);
       return;
     }
-    const joined = new Uint8Array(new ArrayBuffer(kept.length + bytes.length));
+    const joined = new Uint8Array(new ArrayBuffer(kept.length + bytes));
     joined.set(kept);
-    joined.set(bytes, kept.length);
+    copyBytes(u8, 0, joined, kept.length, bytes);
     this.serving.received(connection, joined, 0, joined.length);
   }
 

@@ -7,10 +7,10 @@ import type { Connection, Wire } from './connection.js';
 import type { LoopServing } from './loop-serving.js';
 
 /** A connection that was closed in order has so long to take what was sent. */
-const LINGER_MS = 5000;
+export const LINGER_MS = 5000;
 
 /** Output that a socket holds for us; more stays in our own queue, where limits see it. */
-const SOCKET_BYTES_MAX = 256 * 1024;
+export const SOCKET_BYTES_MAX = 256 * 1024;
 
 /** Who counts this thread's writes: a thread has one loop. */
 let counting: LoopServing | null = null;
@@ -19,7 +19,7 @@ let counting: LoopServing | null = null;
 export function attach(loop: LoopServing, connection: Connection, socket: Socket): void {
   counting = loop;
   connection.socket = socket;
-  socket.on('data', (bytes) => loop.received(connection, bytes));
+  socket.on('data', (bytes) => loop.received(connection, bytes, bytes.length));
   socket.on('drain', () => loop.drained(connection));
   socket.on('end', () => loop.ended(connection));
   socket.on('close', () => loop.gone(connection));

@@ -11,6 +11,7 @@ import type { Connection, Peer, Wire } from './connection.js';
 import { TOO_MANY_TEXT } from './listen.js';
 import type { LoopServing } from './loop-serving.js';
 import { addressOf, attach, descriptorOf, SocketWire, turnAwaySocket } from './sockets.js';
+import { attachDirect, handleOf, TlsWire } from './tls-wire.js';
 
 /** A peer has so long for its handshake. */
 const HANDSHAKE_MS = 10_000;
@@ -38,7 +39,9 @@ export interface TlsOptions {
 export class TlsTransport {
   private readonly loop: LoopServing;
   private readonly hooks: TlsHooks;
-  private readonly wire = new SocketWire();
+  private readonly wire = new TlsWire();
+  /** Of sockets that can only be served as streams. */
+  private readonly streamWire = new SocketWire();
   /** All sockets, also in the middle of their handshake. */
   private readonly raws = new Set<Socket>();
   private server: Server;
@@ -121,9 +124,11 @@ export class TlsTransport {
     }
     const localAddress = addressOf(socket.localAddress, socket.localPort);
     const peer = { fd: descriptorOf(socket), address, localAddress };
-    const connection = this.hooks.open(this.wire, peer);
+    const handle = handleOf(socket);
+    const connection = this.hooks.open(handle === null ? this.streamWire : this.wire, peer);
     if (connection === null) turnAwaySocket(socket, TOO_MANY_TEXT);
-    else attach(this.loop, connection, socket);
+    else if (handle === null) attach(this.loop, connection, socket);
+    else attachDirect(this.loop, connection, socket, handle);
   }
 
   /** Nobody is served any more: handshakes end too. */

@@ -153,7 +153,7 @@ class SessionLine implements Line {
   }
 
   received(bytes: Uint8Array): void {
-    this.loop.received(this.connection, bytes);
+    this.loop.received(this.connection, bytes, bytes.length);
   }
 
   drained(): void {

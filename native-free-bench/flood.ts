@@ -1,0 +1,125 @@
+// What a flood of web clients does to RESP clients. Those who flood and those whose times are taken
+// have a thread each: in one, the times would be those of the flood's own work. Quiet and flooded
+// seconds take turns, so that whatever else the machine does is in both.
+
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { timesOf } from './measure.js';
+import type { Row } from './report.js';
+
+export interface FloodPlan {
+  readonly role: 'flood' | 'times';
+  readonly port: number;
+  readonly clients: number;
+}
+
+/** To such a thread. It says how many commands were answered (flood), or how long each took. */
+export type FloodOrder = 'go' | 'stop' | 'end';
+export interface FloodReport {
+  readonly commands?: number;
+  readonly times?: number[];
+}
+
+export interface FloodSizes {
+  readonly flooding: number;
+  readonly respClients: number;
+  /** Of seconds, each with and without the flood; the first is not counted. */
+  readonly rounds: number;
+  readonly seconds: number;
+}
+
+class FloodThread {
+  private readonly worker: Worker;
+
+  private constructor(plan: FloodPlan) {
+    this.worker = new Worker(workerPath(), { workerData: plan });
+  }
+
+  static async start(plan: FloodPlan): Promise<FloodThread> {
+    const thread = new FloodThread(plan);
+    await thread.report();
+    return thread;
+  }
+
+  private report(): Promise<FloodReport> {
+    return new Promise((resolve, reject) => {
+      this.worker.removeAllListeners();
+      this.worker.once('message', resolve);
+      this.worker.once('error', reject);
+    });
+  }
+
+  go(): void {
+    this.worker.postMessage('go' satisfies FloodOrder);
+  }
+
+  stop(): Promise<FloodReport> {
+    const report = this.report();
+    this.worker.postMessage('stop' satisfies FloodOrder);
+    return report;
+  }
+
+  async end(): Promise<void> {
+    await this.worker.terminate();
+  }
+}
+
+/** Times of quiet and of flooded seconds, and how many commands a second the flood said. */
+export async function measureFlood(
+  ports: { readonly resp: number; readonly gateway: number },
+  sizes: FloodSizes,
+  engine: string,
+): Promise<Row[]> {
+  const { flooding, respClients, rounds, seconds } = sizes;
+  const flood = await FloodThread.start({
+    role: 'flood',
+    port: ports.gateway,
+    clients: flooding,
+  });
+  const timer = await FloodThread.start({
+    role: 'times',
+    port: ports.resp,
+    clients: respClients,
+  });
+  const quiet: number[] = [];
+  const flooded: number[] = [];
+  let commands = 0;
+  for (let round = 0; round <= rounds; round++) {
+    for (const times of [quiet, flooded]) {
+      if (times === flooded) flood.go();
+      timer.go();
+      await sleep(seconds * 1000);
+      const timed = await timer.stop();
+      const said = times === flooded ? await flood.stop() : null;
+      if (round === 0) continue;
+      if (timed.times !== undefined) append(times, timed.times);
+      commands += said?.commands ?? 0;
+    }
+  }
+  await Promise.all([flood.end(), timer.end()]);
+  const row = (label: string, figures: Row['figures']): Row => ({
+    label: `${label}, ${engine}`,
+    kind: label,
+    server: 'Flagstone',
+    figures,
+  });
+  return [
+    row('quiet', { ...timesOf(quiet), flood: 0 }),
+    row('flooded', { ...timesOf(flooded), flood: commands / rounds / seconds }),
+  ];
+}
+
+/** Worker threads run compiled code; a test that runs the sources uses what was built. */
+function workerPath(): string {
+  const isSource = import.meta.url.endsWith('.ts');
+  const path = isSource ? '../dist/native-free-bench/flood-worker.js' : './flood-worker.js';
+  return fileURLToPath(new URL(path, import.meta.url));
+}
+
+function append(all: number[], some: readonly number[]): void {
+  for (const time of some) all.push(time);
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
