@@ -6,7 +6,7 @@
 
 import { withView } from '../base/bytes.js';
 import { Crc64 } from '../base/crc.js';
-import { ByteSource } from './source.js';
+import { BAD_DATA, ByteSource } from './source.js';
 
 /** Where a file comes from. */
 export interface FileInput {
@@ -56,6 +56,21 @@ export class FileSource extends ByteSource {
   private check(): void {
     if (this.checksums) this.crc.update(this.u8, this.checkedAt, this.at - this.checkedAt);
     this.checkedAt = this.at;
+  }
+
+  /** Passes over bytes that nobody looks at: no buffer is larger for them. */
+  skip(bytes: number): void {
+    const { at, end, input } = this;
+    if (bytes <= end - at) {
+      this.at = at + bytes;
+      return;
+    }
+    if (bytes > end - at + input.bytesTotal - this.received) throw BAD_DATA;
+    for (let left = bytes; left > 0; ) {
+      const some = Math.min(left, BLOCK_BYTES);
+      this.take(some);
+      left -= some;
+    }
   }
 
   protected override refill(bytes: number): boolean {

@@ -21,10 +21,11 @@ import {
 } from '../log/manifest.js';
 import { LogDamage, type MergeEnd } from '../log/merge.js';
 import { RdbFileError } from '../rdb/file-read.js';
-import { FileSource } from '../rdb/file-source.js';
 import { RdbLoad } from '../rdb/load.js';
 import type { Holder } from '../slab/lock.js';
-import { Loading, type LoadingFields } from './loading.js';
+import { sourceOf } from './file-input.js';
+import type { LaneOptions, LaneOutcome, LoadLanes } from './load-lanes.js';
+import { Loading, type LoadingFields, type LoadingPart } from './loading.js';
 import type { LogLevel } from './log-file.js';
 import { LogLoad } from './log-load.js';
 import { findRedisLog, type RedisLog, RedisLogError, RedisLogLoad } from './redis-aof.js';
@@ -43,7 +44,12 @@ export interface RecoveryFields extends LoadingFields {
   newHistory(): string;
   /** Keys that an RDB file gave, and those of it that had expired: for INFO. */
   noteKeys(loaded: number, expired: number): void;
+  /** Other threads that load a share of the file, from here on; null: it is loaded by this one. */
+  openLanes?(path: string, bytes: number, options: Omit<LaneOptions, 'lane'>): LoadLanes | null;
 }
+
+/** What another thread has found wrong with the file. */
+class LaneFailure extends Error {}
 
 /** The data cannot be loaded: a message for whoever starts the server. */
 export class RecoveryError extends Error {}
@@ -284,32 +290,30 @@ class Recovery {
   ): Promise<RdbLoad> {
     const { disk, replay, clock, holder, config, log } = this.fields;
     const fd = disk.open(path, Open.Read);
+    const options = {
+      expired,
+      duplicates: 'refuse',
+      isLfu: config.text('maxmemory-policy').endsWith('-lfu'),
+    } as const;
+    const bytes = disk.sizeOf(fd);
+    const lanes = this.fields.openLanes?.(path, bytes, options) ?? null;
     try {
       const load = new RdbLoad(sourceOf(disk, path, fd), {
+        ...options,
         keyspace: replay.keyspace,
         clock,
         holder,
-        expired,
-        duplicates: 'refuse',
         checksums: config.flag('rdbchecksum'),
-        isLfu: config.text('maxmemory-policy').endsWith('-lfu'),
         warn: (line) => log('warning', line),
+        ...(lanes === null ? {} : { lane: lanes.own }),
       });
-      await loading.run({
-        name: path,
-        bytesTotal: disk.sizeOf(fd),
-        get bytesRead() {
-          return load.bytesRead;
-        },
-        get itemCount() {
-          return load.keysLoaded;
-        },
-        step: (budgetMs) => load.step(budgetMs),
-      });
+      await loading.run(partOf(path, bytes, load, lanes));
+      if (lanes !== null) addOutcomes(load, await lanes.outcomes());
       return load;
     } catch (error) {
-      if (error instanceof RdbFileError) throw new RecoveryError(`${path}: ${error.message}`);
-      throw error;
+      await lanes?.stop();
+      const isOfFile = error instanceof RdbFileError || error instanceof LaneFailure;
+      throw isOfFile ? new RecoveryError(`${path}: ${error.message}`) : error;
     } finally {
       disk.close(fd);
     }
@@ -383,15 +387,42 @@ class Recovery {
   }
 }
 
-function sourceOf(disk: Disk, path: string, fd: number): FileSource {
-  let position = 0;
-  return new FileSource({
-    bytesTotal: disk.sizeOf(fd),
-    read(u8, start, length) {
-      const count = disk.readAt(fd, u8, start, length, position);
-      if (count < 0) throw new DiskError('Reading', path, -count);
-      position += count;
-      return count;
+/** One's own lane, and then the wait for the others. */
+function partOf(
+  name: string,
+  bytesTotal: number,
+  load: RdbLoad,
+  lanes: LoadLanes | null,
+): LoadingPart {
+  let isOwnDone = false;
+  return {
+    name,
+    bytesTotal,
+    get bytesRead() {
+      return load.bytesRead;
     },
-  });
+    get itemCount() {
+      return load.keysLoaded;
+    },
+    step(budgetMs) {
+      if (isOwnDone) return lanes!.areThrough(budgetMs);
+      isOwnDone = load.step(budgetMs);
+      if (lanes === null) return isOwnDone;
+      return lanes.hasFailed;
+    },
+  };
+}
+
+/** What was loaded by all; throws what the first of them that failed has met. */
+function addOutcomes(load: RdbLoad, outcomes: readonly LaneOutcome[]): void {
+  const [first] = outcomes
+    .map(({ failure }) => failure)
+    .filter((failure) => failure !== null)
+    .sort((a, b) => a.offset - b.offset);
+  if (first !== undefined) throw new LaneFailure(first.line);
+  for (const { keysLoaded, keysExpired, keysEmpty } of outcomes) {
+    load.keysLoaded += keysLoaded;
+    load.keysExpired += keysExpired;
+    load.keysEmpty += keysEmpty;
+  }
 }

@@ -11,10 +11,10 @@ import { flushPartition } from '../keyspace/flush.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import { eachEntry } from '../keyspace/scan.js';
 import { RdbFileError } from '../rdb/file-read.js';
-import { FileSource } from '../rdb/file-source.js';
 import { RdbFileWriter, type Recency } from '../rdb/file-write.js';
 import { RdbLoad } from '../rdb/load.js';
 import { Refusal } from '../resp/errors.js';
+import { sourceOf } from './file-input.js';
 import type { LogFile } from './log-file.js';
 
 export interface ReloadFields {
@@ -32,7 +32,7 @@ const NOT_LOADED = 'ERR Error trying to load the RDB dump, check server logs.';
 
 /** Null when all went well, else what to answer. The caller holds all locks. */
 export function reloadDataset(request: ReloadRequest, fields: ReloadFields): string | null {
-  const { config, log, tracking, keyspace } = fields;
+  const { config, log } = fields;
   const disk = new SystemDisk();
   const directory = config.text('dir');
   const name = config.text('dbfilename');
@@ -43,12 +43,7 @@ export function reloadDataset(request: ReloadRequest, fields: ReloadFields): str
     log.write('warning', `DEBUG RELOAD: ${error.message}`);
     return NOT_SAVED;
   }
-  if (request.flushes) {
-    tracking.beginFlush();
-    for (const partition of keyspace.partitions) flushPartition(partition);
-    tracking.endFlush();
-    fields.functions.flush();
-  }
+  if (request.flushes) emptyDataset(fields);
   try {
     loadDataset(disk, `${directory}/${name}`, request.merges, fields);
   } catch (error) {
@@ -59,6 +54,14 @@ export function reloadDataset(request: ReloadRequest, fields: ReloadFields): str
   }
   log.write('warning', 'DB reloaded by DEBUG RELOAD');
   return null;
+}
+
+/** Removes all keys and all functions. */
+export function emptyDataset({ keyspace, tracking, functions }: ReloadFields): void {
+  tracking.beginFlush();
+  for (const partition of keyspace.partitions) flushPartition(partition);
+  tracking.endFlush();
+  functions.flush();
 }
 
 /** What the eviction policy looks at, as Redis writes it. */
@@ -134,18 +137,8 @@ function writeDatabase(writer: RdbFileWriter, keyspace: Keyspace, database: numb
 function loadDataset(disk: Disk, path: string, merges: boolean, fields: ReloadFields): void {
   const { keyspace, clock, config, log } = fields;
   const fd = disk.open(path, Open.Read);
-  let position = 0;
   try {
-    const source = new FileSource({
-      bytesTotal: disk.sizeOf(fd),
-      read(u8, start, length) {
-        const count = disk.readAt(fd, u8, start, length, position);
-        if (count < 0) throw new DiskError('Reading', path, -count);
-        position += count;
-        return count;
-      },
-    });
-    const load = new RdbLoad(source, {
+    const load = new RdbLoad(sourceOf(disk, path, fd), {
       keyspace,
       clock,
       holder: null,

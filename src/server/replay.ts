@@ -7,7 +7,10 @@ import type { Clock } from '../base/clock.js';
 import { Slices } from '../base/slices.js';
 import type { Config } from '../config/config.js';
 import { BATCH_COMMANDS, Batch, Placed } from '../dispatch/batch.js';
+import type { Command } from '../dispatch/command.js';
+import { Shape } from '../dispatch/define.js';
 import { Effects, type RecordSink } from '../dispatch/effects.js';
+import { findKeys, KeyPositions, placeKey } from '../dispatch/route.js';
 import { Outcome, Runner } from '../dispatch/run.js';
 import type { ServerDoor } from '../dispatch/server-door.js';
 import { Session } from '../dispatch/session.js';
@@ -47,6 +50,8 @@ export interface ReplayFields {
   readonly thread: number;
   /** What the server has beyond that for handlers of commands that stand in logs. */
   readonly server?: Partial<ServerDoor>;
+  /** The caller holds the locks of all partitions from its first command to its last. */
+  readonly areLocksHeld?: boolean;
 }
 
 /** The database stays the one of the command before. */
@@ -71,10 +76,13 @@ export class Replay {
   /** The database that a command of the batch starts in. */
   private readonly databases = new Int32Array(BATCH_COMMANDS);
   private nextDatabase = SAME_DATABASE;
+  private readonly areLocksHeld: boolean;
+  private readonly positions = new KeyPositions();
 
   constructor(fields: ReplayFields) {
     const { keyspace, table } = fields;
     this.keyspace = keyspace;
+    this.areLocksHeld = fields.areLocksHeld ?? false;
     keyspace.expiresByClock = false;
     this.session = new Session({
       id: 0,
@@ -106,6 +114,17 @@ export class Replay {
     this.runner.slowerThanUs = Number.POSITIVE_INFINITY;
     this.batch = new Batch(keyspace, table);
     this.parser = new Parser(args, REPLAY_LIMITS);
+    if (this.areLocksHeld) this.enterAsScript();
+  }
+
+  /** Under locks that are held already all that is replayed runs as what one script calls. */
+  private enterAsScript(): void {
+    const { runner, session } = this;
+    session.isDenyBlocking = true;
+    runner.context.session = session;
+    runner.beginScript();
+    // There is no record of it to gather.
+    runner.effects.endTransaction();
   }
 
   /** The time of what comes now; between steps, and after any wait. */
@@ -170,9 +189,46 @@ export class Replay {
     const { batch, reply, session } = this;
     reply.at = 0;
     const args = batch.args[index]!;
+    if (this.areLocksHeld) {
+      this.executeHeld(batch.commands[index]!, args);
+      return;
+    }
     const outcome = this.runner.runFound(session, batch.commands[index]!, args, reply, placed);
     assert(outcome === Outcome.Done && session.wait === null, 'what a log holds runs at once');
     if (reply.u8[0] === MINUS && reply.at > 0) this.failToRun(args);
+  }
+
+  private executeHeld(found: Command | null, args: Slices): void {
+    const { reply, runner } = this;
+    let command = found;
+    if (command !== null && command.subcommands.length !== 0 && args.count > 1) {
+      command = runner.table.findSub(command, args, 1);
+    }
+    reply.commandAt = 0;
+    if (command?.accepts(args.count)) {
+      this.place(command, args);
+      runner.runInScript(command, args, reply);
+    } else reply.error(command === null ? 'ERR unknown command' : command.wrongArity.line);
+    if (reply.u8[0] === MINUS && reply.at > 0) this.failToRun(args);
+  }
+
+  /** Places the keys, and selects the database in all partitions that the command may touch. */
+  private place(command: Command, args: Slices): void {
+    const { runner, keyspace, session, positions } = this;
+    const { partitions } = keyspace;
+    if (command.shape === Shape.Key) {
+      const partition = partitions[placeKey(keyspace, args, command.firstKey)]!;
+      partition.select(session.database);
+      runner.context.partition = partition;
+      return;
+    }
+    for (const partition of partitions) partition.select(session.database);
+    runner.context.partition = partitions[0]!;
+    if (!findKeys(command, args, positions)) return;
+    for (let at = positions.count - 1; at >= 0; at--) {
+      const index = placeKey(keyspace, args, positions.words[at]!);
+      runner.context.partition = partitions[index]!;
+    }
   }
 
   private failToRun(args: Slices): never {

@@ -16,6 +16,7 @@ import { ServerStats } from '../stats/server.js';
 import { adoptStamping } from './eviction.js';
 import { adoptThresholds } from './executor.js';
 import { newHistory } from './fresh-start.js';
+import { LoadLanes, laneCountFor } from './load-lanes.js';
 import type { LogFile } from './log-file.js';
 import { type RecoveryResult, recover } from './recovery.js';
 import { Replay, uncountedLookups } from './replay.js';
@@ -63,6 +64,12 @@ export function loadData(server: LoadingServer): Promise<RecoveryResult> {
     newHistory,
     noteKeys: (loaded, expired) => stats.noteLoadedKeys(loaded, expired),
     turn: (ms) => (ms > 0 ? sleep(ms) : new Promise((resolve) => setImmediate(resolve))),
+    openLanes(path, bytes, options) {
+      // Who wants it to take long wants it one key after the other.
+      const isSlow = config.number('key-load-delay') !== 0;
+      const count = isSlow ? 1 : laneCountFor(bytes, slabs.length);
+      return count === 1 ? null : new LoadLanes({ path, shape, keyspace, options }, count);
+    },
     delayUs: () => delayOf(config.number('key-load-delay')),
     isStopping: () => server.isStopping(),
     publish: (figures) => {

@@ -6,8 +6,7 @@ const REFUSED_OPTION = 'ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NO
 const REFUSED_WITH_LOG =
   'ERR DEBUG RELOAD with options is not offered while appendonly is yes: what the file adds ' +
   'would be in no log';
-const REFUSED_LOG =
-  'ERR DEBUG LOADAOF is not offered: logs are merged when the server starts. Restart it instead';
+const LOADING = 'LOADING Redis is loading the dataset in memory';
 
 /** DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE] */
 export function reload(context: Context): void {
@@ -22,6 +21,7 @@ export function reload(context: Context): void {
     else if (option === 'nosave') saves = false;
     else context.refuse(REFUSED_OPTION);
   }
+  if (server.isLoading()) context.refuse(LOADING);
   const isPlain = saves && flushes;
   if (!isPlain && server.config.flag('appendonly')) context.refuse(REFUSED_WITH_LOG);
 
@@ -31,6 +31,12 @@ export function reload(context: Context): void {
   reply.ok();
 }
 
-export function refuseToLoadLog(context: Context): never {
-  context.refuse(REFUSED_LOG);
+/** DEBUG LOADAOF */
+export function loadLog(context: Context): void {
+  if (context.server.isLoading()) context.refuse(LOADING);
+
+  const refusal = context.server.loadLog();
+
+  if (refusal !== null) context.refuse(refusal);
+  context.reply.ok();
 }

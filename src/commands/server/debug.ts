@@ -18,7 +18,7 @@ import { NONE, type Slab } from '../../slab/slab.js';
 import { type ChainRef, describeChain } from '../../structs/chain.js';
 import { Encoding } from '../../types/kind.js';
 import { populate } from './debug-populate.js';
-import { refuseToLoadLog, reload } from './debug-reload.js';
+import { loadLog, reload } from './debug-reload.js';
 import { digestOfAll, hexOf } from './digest.js';
 import { emptyDigest } from './digest-mixing.js';
 import { mixValue } from './digest-values.js';
@@ -53,7 +53,7 @@ const WORDS: Readonly<Record<string, DebugWord | undefined>> = {
   help: { least: 2, most: 2, run: (context) => replyHelp(context, HELP_LINES) },
   sleep: { least: 3, most: 3, run: sleep },
   reload: { least: 2, most: Number.POSITIVE_INFINITY, run: reload },
-  loadaof: { least: 2, most: 2, run: refuseToLoadLog },
+  loadaof: { least: 2, most: 2, run: loadLog },
   'set-disable-deny-scripts': { least: 3, most: 3, run: setScriptsFree },
   'set-active-expire': { least: 3, most: 3, run: setActiveExpire },
   object: { least: 3, most: 3, run: describeObject },
@@ -349,6 +349,8 @@ const HELP_LINES = [
   '    Return hash table statistics of the specified Redis database.',
   'HTSTATS-KEY <key> [full]',
   "    Like HTSTATS but for the hash table stored at <key>'s value.",
+  'LOADAOF',
+  '    Flush the AOF buffers on disk and reload the AOF in memory.',
   'OBJECT <key>',
   '    Show low level info about `key` and associated value.',
   'PROTOCOL <type>',
