@@ -99,7 +99,7 @@ function readOffset(args: Slices, index: number): number {
  * has created it or made it longer. As in Redis it is a raw string afterwards, even if no bit of it
  * changes. May refuse for want of memory.
  */
-function openBits(context: Context, entry: EntryRef, bytes: number): boolean {
+function openBits(context: Context, entry: EntryRef, bytes: number, from = 0): boolean {
   const { args, partition } = context;
   const { slab } = partition;
   const kept = entry === NONE ? 0 : stringLength(slab, entry);
@@ -108,7 +108,7 @@ function openBits(context: Context, entry: EntryRef, bytes: number): boolean {
   if (isLonger || encodingOf(slab, entry) === Encoding.Integer) {
     partition.reserve(editReserve(args.lengthOf(1), length));
   }
-  editString(partition, args, 1, entry, length, edited);
+  editString(partition, args, 1, entry, length, edited, from, bytes);
   return isLonger;
 }
 
@@ -135,7 +135,7 @@ const setbit = keyCommand({
     const mask = 0x80 >> (offset & 7);
     const entry = partition.edit(args, 1, Type.String);
 
-    const isLonger = openBits(context, entry, byte + 1);
+    const isLonger = openBits(context, entry, byte + 1, byte);
     const { u8 } = partition.slab;
     const at = edited.start + byte;
     const before = u8[at]!;
@@ -526,10 +526,13 @@ class Plan {
   offsets = new Float64Array(STEPS_AT_START);
   /** Bytes that the string must have for all writes; 0 when there are only reads. */
   bytes = 0;
+  /** The first byte that is written. */
+  from = Number.MAX_SAFE_INTEGER;
 
   clear(): void {
     this.count = 0;
     this.bytes = 0;
+    this.from = Number.MAX_SAFE_INTEGER;
     if (this.offsets.length > STEPS_KEPT_MAX) this.resize(STEPS_AT_START);
   }
 
@@ -601,6 +604,7 @@ function readStep(args: Slices, index: number, action: Action, overflow: Overflo
   if (!isWrite) return;
   steps[at + Step.AmountLo] = int64.lo;
   steps[at + Step.AmountHi] = int64.hi;
+  plan.from = Math.min(plan.from, Math.floor(offset / 8));
   plan.bytes = Math.max(plan.bytes, Math.floor((offset + width - 1) / 8) + 1);
 }
 
@@ -661,7 +665,7 @@ const bitfield = keyCommand({
 
     const entry = partition.edit(args, 1, Type.String);
     // A string that was only made longer, all writes having failed, has changed too.
-    let isChanged = openBits(context, entry, plan.bytes);
+    let isChanged = openBits(context, entry, plan.bytes, plan.from);
 
     const { u8 } = partition.slab;
     const { start } = edited;

@@ -8,8 +8,8 @@ import type { SnapshotOutcome, SnapshotTask } from './snapshot.js';
 
 /** Long enough for save points in a row, short enough that its memory is not held all day. */
 const IDLE_MS = 60_000;
-/** As for workers: what a job leaves behind is small and dies at once. */
-const YOUNG_GENERATION_MB = 16;
+/** What a job leaves behind is small and dies at once; and a snapshot should take little memory. */
+const YOUNG_GENERATION_MB = 4;
 
 const SCRIPT = new URL('./job-thread.js', import.meta.url);
 

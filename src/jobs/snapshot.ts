@@ -22,9 +22,17 @@ import {
 } from '../rdb/file-write.js';
 import type { ImageRings } from '../rdb/image-rings.js';
 import { ImageReader, type ImageTarget, imagesInto, packForm } from '../rdb/images.js';
-import { PieceStore, type Spill } from '../rdb/piece-store.js';
-import { beginPieces, isInPieces, PieceWalk, writePiece } from '../rdb/pieces.js';
+import { PieceStore } from '../rdb/piece-store.js';
+import {
+  beginPieces,
+  FIRST_PIECE_ORDER,
+  isInPieces,
+  PieceWalk,
+  writeFirstPiece,
+  writePiece,
+} from '../rdb/pieces.js';
 import { ByteSink } from '../rdb/sink.js';
+import type { Spill } from '../rdb/spill.js';
 import { FunctionStore, type FunctionsShape } from '../scripting/function-store.js';
 import {
   configureLocks,
@@ -37,6 +45,7 @@ import {
 import { Header, Slab } from '../slab/slab.js';
 import { Counter, ServerStats } from '../stats/server.js';
 import { eachInBucket } from '../structs/table.js';
+import { walkKindOf } from '../structs/walked.js';
 
 /** What a job needs of what the threads of the process share. */
 export interface JobShape {
@@ -93,8 +102,12 @@ export interface SnapshotOutcome {
 
 /** A hold of a lock ends after so many bytes or buckets: about a tenth of a millisecond. */
 const HOLD_BYTES = 16 * 1024;
+/** The same of large values, whose elements lie anywhere. */
+const PIECE_HOLD_BYTES = 8 * 1024;
+const FIRST_HOLD_BYTES = 512;
 const HOLD_BUCKETS = 32;
-const SINK_BYTES = 256 * 1024;
+/** A hold and a bucket of long values. */
+const SINK_BYTES = 64 * 1024;
 const REST_MS = 1;
 
 /** The file while it is written. It throws nothing: the walk goes on without it. */
@@ -273,7 +286,8 @@ class SnapshotWriter {
     this.spill = new SpillFile(disk, `${path}.large`, this.output);
     this.pieces = new PieceStore(this.spill);
     this.target = this.nowhere();
-    this.sink = new ByteSink((u8, length) => this.handOn(u8, length), SINK_BYTES);
+    // It grows rather than being handed on: that may mean writing to the disk, under a lock.
+    this.sink = new ByteSink(null, SINK_BYTES);
   }
 
   run(): SnapshotOutcome {
@@ -356,7 +370,7 @@ class SnapshotWriter {
       const isDone = walkSnapshot(partition, HOLD_BUCKETS, this.takeBound);
       releaseLock(words, Header.Lock);
       if (isDone) unfinished.splice(at, 1);
-      this.sink.end();
+      this.handOn();
       this.tell();
       if (this.order.keyDelayUs > 0) this.rest();
     }
@@ -388,7 +402,7 @@ class SnapshotWriter {
     }
     if (database !== this.database) {
       // What is in the sink belongs to the database before.
-      this.sink.end();
+      this.handOn();
       this.database = database;
     }
     eachInBucket(slab, bucket, this.writeBound);
@@ -408,7 +422,11 @@ class SnapshotWriter {
     const version = beginPieces(headSink, slab, entry, this.form);
     const walkAt = walkWordOf(slab, entry);
     const { index } = slab;
-    this.pieces.begin(index, walkAt, this.database, version, headSink.u8, 0, headSink.at);
+    const kind = walkKindOf(slab, walkAt);
+    this.pieces.begin(index, walkAt, kind, this.database, version, headSink.u8, 0, headSink.at);
+    headSink.reset();
+    if (!writeFirstPiece(headSink, slab, entry, this.form)) return;
+    this.pieces.node(index, walkAt, headSink.u8, 0, headSink.at, FIRST_PIECE_ORDER, true);
   }
 
   /** Writes the record of a large value: what is there of it, and what its walk has yet to see. */
@@ -420,32 +438,45 @@ class SnapshotWriter {
     const record = file.record(version);
     pieces.start({ partition, walkAt }, record);
     const walk = new PieceWalk(slab, walkAt);
-    const isEnough = () => pieceSink.at >= HOLD_BYTES;
-    const write = (_slab: Slab, _walkAt: number, node: number) => {
-      if (!this.saving.isDiscarding) writePiece(pieceSink, slab, walkAt, node, compresses);
+    // The first holds are short: code that never ran before takes many times as long.
+    let holdBytes = FIRST_HOLD_BYTES;
+    const isEnough = () => pieceSink.at >= holdBytes;
+    // Orders of the nodes of a hold, and where each ends in pieceSink.
+    const taken: number[] = [];
+    const write = (_slab: Slab, _walkAt: number, node: number, order: number) => {
+      if (this.saving.isDiscarding) return;
+      writePiece(pieceSink, slab, walkAt, node, order, compresses);
+      taken.push(order, pieceSink.at);
     };
     for (let isDone = false; !isDone; ) {
       images.drain(this.target);
       takeLock(slab.i32, Header.Lock, this.self);
-      // In lists, what a writer has handed over comes before what is next.
-      images.drain(this.target);
       isDone = walk.step(write, isEnough);
       if (isDone) walk.end();
       releaseLock(slab.i32, Header.Lock);
-      record.bytes(pieceSink.u8, 0, pieceSink.at);
+      // What writers handed over before is here now, and what they did since knows its place.
+      images.drain(this.target);
+      let start = 0;
+      for (let index = 0; index < taken.length; index += 2) {
+        const end = taken[index + 1]!;
+        pieces.walked(taken[index]!, pieceSink.u8, start, end - start);
+        start = end;
+      }
+      taken.length = 0;
+      holdBytes = Math.min(PIECE_HOLD_BYTES, 2 * holdBytes);
       pieceSink.reset();
       this.isInVain();
     }
-    // Nobody makes images of it any more; the last ones are under way.
-    images.drain(this.target);
-    pieces.finish();
+    pieces.finish(!this.isInVain());
   }
 
-  private handOn(u8: Uint8Array, length: number): void {
-    const { target } = this;
+  private handOn(): void {
+    const { target, sink } = this;
+    if (sink.at === 0) return;
     target.select(this.database);
-    target.take(u8, 0, length, this.keys, this.version);
+    target.take(sink.u8, 0, sink.at, this.keys, this.version);
     this.keys = 0;
+    sink.reset();
   }
 
   private tell(): void {

@@ -25,7 +25,7 @@
 // it would empty the keyspace while it waits for the walk (Header.LeftUnits).
 
 import { assert } from '../base/assert.js';
-import { allocate, type BlockRef, release } from '../slab/alloc.js';
+import { allocate, type BlockRef, capacityOf, release } from '../slab/alloc.js';
 import { counterOf, DATABASE_WORDS, GRANULE_BYTES, Header, NONE, type Slab } from '../slab/slab.js';
 import { freeSegmentStep, TableRoot } from '../structs/table.js';
 import { isWalked } from '../structs/walked.js';
@@ -35,7 +35,7 @@ import {
   encodingOf,
   payloadLow,
   releaseEntry,
-  type Type,
+  Type,
   typeOf,
 } from './entry.js';
 import { freeExpiryStep } from './expire.js';
@@ -69,7 +69,8 @@ const ELEMENTS_AT_ONCE = 64;
 
 /** Does a snapshot walk through the value of the entry? It is freed when that is over, then. */
 function isHeld(slab: Slab, entry: EntryRef): boolean {
-  if (slab.i32[Header.WalkedValues] === 0 || !isStructured(slab, entry)) return false;
+  if (slab.i32[Header.WalkedValues] === 0) return false;
+  if (!isStructured(slab, entry) && encodingOf(slab, entry) !== Encoding.Blob) return false;
   const walkAt = walkWordOf(slab, entry);
   return walkAt !== 0 && isWalked(slab, walkAt);
 }
@@ -127,7 +128,7 @@ function linkValue(slab: Slab, block: number, entry: EntryRef, isLeft: boolean):
   const encoding = encodingOf(slab, entry);
   const root = rootOf(slab, entry);
   const list = isLeft ? Header.LeftValues : Header.DetachedValues;
-  kindOf(type).detach?.(slab, encoding, root);
+  if (type !== Type.String) kindOf(type).detach?.(slab, encoding, root);
   const units = isLeft ? unitsOf(slab, type, encoding, root) : 0;
   i32[at + DetachedValue.Meta] = type | (encoding << ENCODING_SHIFT) | (units << UNITS_SHIFT);
   i32[Header.LeftUnits] = i32[Header.LeftUnits]! + units;
@@ -138,7 +139,10 @@ function linkValue(slab: Slab, block: number, entry: EntryRef, isLeft: boolean):
 }
 
 function unitsOf(slab: Slab, type: Type, encoding: Encoding, root: number): number {
-  const bytes = kindOf(type).roughBytes?.(slab, encoding, root) ?? 0;
+  const bytes =
+    type === Type.String
+      ? capacityOf(slab, root as BlockRef)
+      : (kindOf(type).roughBytes?.(slab, encoding, root) ?? 0);
   return Math.min(UNITS_MAX, Math.floor(bytes / (UNIT_GRANULES * GRANULE_BYTES)));
 }
 
@@ -267,8 +271,11 @@ function freeValueStep(slab: Slab, budget: number): void {
   const at = block << 1;
   const meta = i32[at + DetachedValue.Meta]!;
   const encoding = ((meta >>> ENCODING_SHIFT) & NIBBLE_MASK) as Encoding;
-  const kind = kindOf((meta & NIBBLE_MASK) as Type);
-  if (!kind.freeStep(slab, encoding, i32[at + DetachedValue.Root]!, budget)) return;
+  const type = (meta & NIBBLE_MASK) as Type;
+  const root = i32[at + DetachedValue.Root]!;
+  // A string that a snapshot has walked through.
+  if (type === Type.String) release(slab, root as BlockRef);
+  else if (!kindOf(type).freeStep(slab, encoding, root, budget)) return;
   i32[Header.DetachedValues] = i32[at + DetachedValue.Next]!;
   release(slab, block as BlockRef);
   countFreed(slab, 1);

@@ -21,6 +21,7 @@
 
 import { assert } from '../base/assert.js';
 import { allocate, type BlockRef, release } from '../slab/alloc.js';
+import { moveAt, moving } from '../slab/moving.js';
 import { NONE, type Slab } from '../slab/slab.js';
 import { type EntryRef, expiryOf, placeOf, setPlace } from './entry.js';
 
@@ -420,6 +421,46 @@ export function freeExpiryStep(slab: Slab, rootAt: number, budget: number): bool
   i32[rootAt + ExpiryRoot.Wheel] = NONE;
   i32[rootAt + ExpiryRoot.Count] = 0;
   return true;
+}
+
+/** More chunks than a slot can have in a slab. */
+const PLACES_PER_SLOT = 2 ** 22;
+
+/**
+ * Moves the blocks of the index together (slab/moving.ts), from `place` on and until the budget is
+ * spent. Returns where to go on, 0 when all have been met.
+ */
+export function moveExpiry(slab: Slab, rootAt: number, place: number): number {
+  const { i32 } = slab;
+  if (i32[rootAt + ExpiryRoot.Wheel] === NONE) return 0;
+  if (place === 0) moveAt(slab, rootAt + ExpiryRoot.Wheel);
+  const headsAt = (i32[rootAt + ExpiryRoot.Wheel]! << 1) + Wheel.Heads;
+  let skipped = place % PLACES_PER_SLOT;
+  for (let slot = Math.floor(place / PLACES_PER_SLOT); slot < (LEVELS + 1) * SLOTS; slot++) {
+    let linkAt = headsAt + slot;
+    for (let index = 0; i32[linkAt] !== NONE; index++) {
+      if (index >= skipped) {
+        if (moving.units <= 0) return slot * PLACES_PER_SLOT + Math.max(1, index);
+        moveChunk(slab, linkAt);
+      }
+      linkAt = (i32[linkAt]! << 1) + Chunk.Next;
+    }
+    skipped = 0;
+  }
+  return 0;
+}
+
+/** The chunk that word `linkAt` refers to; all of its entries know their places. */
+function moveChunk(slab: Slab, linkAt: number): void {
+  const { i32 } = slab;
+  if (!moveAt(slab, linkAt)) return;
+  const at = i32[linkAt]! << 1;
+  const count = i32[at + Chunk.Count]!;
+  for (let index = 0; index < count; index++) {
+    const place = at + Chunk.Entries + index;
+    setPlace(slab, i32[place]! as EntryRef, place);
+  }
+  moving.units -= count;
 }
 
 /** Walks the index and asserts its invariants; returns how many entries it holds. */

@@ -1,7 +1,7 @@
 // Strings. They live in their entries (short ones and integers) or in a block of their own (blobs),
 // which is why they stand here and not in types/: a change of length may move the entry.
 //
-//   blob: │ epoch 4 B │ unused 4 B │ bytes … capacity of the block │
+//   blob: │ of a snapshot's walk, 8 B: string-first.ts │ bytes … capacity of the block │
 //
 // A blob is allocated with room to grow when it was changed in place: twice its size, at most 1 MiB
 // more, as Redis grows its strings, so that a run of APPENDs does not copy each time.
@@ -16,7 +16,6 @@ import {
   capacityOf,
   growInPlace,
   PAGE_BYTES,
-  release,
   roundedBytes,
   SMALL_BYTES_MAX,
 } from '../slab/alloc.js';
@@ -37,6 +36,7 @@ import {
   Type,
 } from './entry.js';
 import type { Partition } from './partition.js';
+import { saveBytesFirst } from './string-first.js';
 
 const BLOB_HEAD_BYTES = 8;
 /** What an entry has besides key and value; rounded up. */
@@ -264,7 +264,8 @@ export class Edited {
 /**
  * APPEND, SETRANGE, SETBIT: makes the string `length` bytes long, at least as long as it was,
  * keeping its bytes and filling with zeros, ready to be written at `out.start`. The result is a raw
- * string. `entry` may be NONE: the key is created. Memory was reserved with editReserve.
+ * string. `entry` may be NONE: the key is created. Bytes [from, end) are those that the caller is
+ * going to write; all, unless it says so. Memory was reserved with editReserve.
  */
 export function editString(
   partition: Partition,
@@ -273,9 +274,14 @@ export function editString(
   entry: EntryRef,
   length: number,
   out: Edited,
+  from = 0,
+  end = length,
 ): void {
   const { slab } = partition;
   const hash = args.hashes[index]!;
+  if (entry !== NONE && encodingOf(slab, entry) === Encoding.Blob) {
+    saveBytesFirst(slab, payloadLow(slab, entry), from, end);
+  }
   if (entry === NONE) {
     createEdited(partition, args, index, length, out);
   } else if (length > EMBEDDED_BYTES_MAX) {
@@ -357,8 +363,11 @@ function editBlob(
   const bytes = length + BLOB_HEAD_BYTES;
   if (bytes > capacityOf(slab, blob) && !growInPlace(slab, blob, bytes)) {
     const larger = growBlob(slab, bytes);
-    copyBytes(slab.u8, blob << 3, slab.u8, larger << 3, kept + BLOB_HEAD_BYTES);
-    release(slab, blob);
+    const start = (blob << 3) + BLOB_HEAD_BYTES;
+    slab.i32[larger << 1] = 0;
+    copyBytes(slab.u8, start, slab.u8, (larger << 3) + BLOB_HEAD_BYTES, kept);
+    // A snapshot that walks through it goes on with the old one.
+    partition.freeValue(entry);
     blob = larger;
   }
   setPayload(slab, entry, blob, length);

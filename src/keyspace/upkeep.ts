@@ -21,6 +21,8 @@ export interface UpkeepStep {
   readonly give: ((byteOffset: number, bytes: number) => void) | null;
   /** Free pages of the partition that are kept for what comes next; DIRTY_PAGES_KEPT at most. */
   readonly pagesKept?: number;
+  /** Active defragmentation is on: few free pages are kept, and short runs go back, too. */
+  readonly isTight?: boolean;
 }
 
 // One step holds the lock for about 50 µs. An expired entry takes some 0.3 µs of it (its key is
@@ -38,6 +40,10 @@ const DIRTY_SHARE_SHIFT = 3;
 /** Runs of 64 KiB are worth a system call; 256 KiB at once keep it short. */
 const PURGE_PAGES_MIN = 16;
 const PURGE_PAGES_MAX = 64;
+/** What is kept besides a sixty-fourth of what is in use, and runs that are given back at once. */
+const TIGHT_PAGES_KEPT = 16;
+const TIGHT_SHARE_SHIFT = 6;
+const TIGHT_RUNS = 32;
 
 /** One step of upkeep, of the most urgent kind. True when there is nothing left to do for now. */
 export function upkeepStep(partition: Partition, step: UpkeepStep): boolean {
@@ -45,7 +51,13 @@ export function upkeepStep(partition: Partition, step: UpkeepStep): boolean {
   if (step.expires && !expireFieldsStep(partition, step.nowMs, ENTRIES_PER_STEP)) return false;
   if (!freeDetachedStep(partition.slab, ENTRIES_PER_STEP)) return false;
   if (!shrinkTables(partition, ENTRIES_PER_STEP)) return false;
-  return step.give === null || !purgeStep(partition, step.give, step.pagesKept);
+  if (step.give === null) return true;
+  if (step.isTight === true) {
+    // Once a round: there may be very many short runs, and clients shall not notice.
+    purgeTightly(partition, step.give, step.pagesKept);
+    return true;
+  }
+  return !purgeStep(partition, step.give, step.pagesKept);
 }
 
 /**
@@ -131,4 +143,18 @@ export function purgeStep(
   const kept = pagesKept < DIRTY_PAGES_KEPT ? pagesKept : DIRTY_PAGES_KEPT + share;
   if (i32[Header.DirtyPages]! <= kept) return false;
   return purge(partition.slab, PURGE_PAGES_MIN, PURGE_PAGES_MAX, give);
+}
+
+/** As purgeStep, runs of any length, where active defragmentation leaves nothing to chance. */
+function purgeTightly(
+  { slab }: Partition,
+  give: (byteOffset: number, bytes: number) => void,
+  pagesKept = TIGHT_PAGES_KEPT,
+): void {
+  const { i32 } = slab;
+  const share = i32[Header.UsedPages]! >> TIGHT_SHARE_SHIFT;
+  const kept = Math.min(pagesKept, TIGHT_PAGES_KEPT + share);
+  for (let run = 0; run < TIGHT_RUNS && i32[Header.DirtyPages]! > kept; run++) {
+    if (!purge(slab, 1, PURGE_PAGES_MAX, give)) return;
+  }
 }

@@ -10,6 +10,7 @@ import { setKind } from '../types/set/kind.js';
 import { sortedSetKind } from '../types/sorted-set/index.js';
 import { streamKind } from '../types/stream/kind.js';
 import { type EntryRef, encodingOf, insideOf, payloadLow, typeOf } from './entry.js';
+import { blobWalkAt } from './string-first.js';
 
 /** By type; null where values are strings. */
 const kinds: readonly (ValueKind | null)[] = kindsByType([
@@ -48,8 +49,9 @@ export function lengthOf(slab: Slab, entry: EntryRef): number {
   return kindOf(typeOf(slab, entry)).length(slab, encodingOf(slab, entry), rootOf(slab, entry));
 }
 
-/** Word index of the walk word of an entry's structure, see structs/walked.ts; 0 for none. */
+/** Word index of the walk word of an entry's value, see structs/walked.ts; 0 for none. */
 export function walkWordOf(slab: Slab, entry: EntryRef): number {
+  if (encodingOf(slab, entry) === Encoding.Blob) return blobWalkAt(payloadLow(slab, entry));
   const kind = kindOf(typeOf(slab, entry));
   return kind.walkAt?.(encodingOf(slab, entry), rootOf(slab, entry)) ?? 0;
 }

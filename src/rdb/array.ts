@@ -39,9 +39,7 @@ const cursor = new Position();
 
 export function writeArray(sink: ByteSink, slab: Slab, root: number, compresses: boolean): void {
   const array = root as ArrayRef;
-  writeLength(sink, arrayCount(slab, array));
-  readCursor(slab, array, cursor);
-  writeWide(sink, cursor.low, cursor.high);
+  writeArrayHead(sink, slab, array);
   next.set(0, 0);
   walk.open(slab, array, FIRST, LAST);
   while (walk.next()) {
@@ -53,6 +51,13 @@ export function writeArray(sink: ByteSink, slab: Slab, root: number, compresses:
     next.set(high, low);
     next.increment();
   }
+}
+
+/** What stands before the values. */
+export function writeArrayHead(sink: ByteSink, slab: Slab, array: ArrayRef): void {
+  writeLength(sink, arrayCount(slab, array));
+  readCursor(slab, array, cursor);
+  writeWide(sink, cursor.low, cursor.high);
 }
 
 export function readArray(source: ByteSource, building: Building): void {

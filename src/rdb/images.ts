@@ -10,10 +10,10 @@
 //   └──────────┴────────────────┴─────────┴─────────┴────────────────────────────┘
 //   large values (pieces.ts): that one was met, in one message; an image of a node of it
 //   ┌──────────┬────────────────┬─────────┬──────────┬──────────────────────────┐
-//   │ database │ partition      │ version │ walk word│ what is before the nodes │
+//   │ database │ partition      │ version,│ walk word│ what is before the nodes │
+//   │          │                │ kind    │          │                          │
 //   ├──────────┼────────────────┼─────────┼──────────┼──────────────────────────┤
-//   │ order,   │ partition      │ is last │ walk word│ elements of the node     │
-//   │ from back│                │         │          │                          │
+//   │ order    │ partition      │ is last │ walk word│ elements of the node     │
 //   └──────────┴────────────────┴─────────┴──────────┴──────────────────────────┘
 //
 // Waiting under a lock is safe here and nowhere else: the walker takes images out also while it
@@ -30,11 +30,17 @@ import { RingReader, RingWriter } from '../mesh/ring.js';
 import type { Saving } from '../mesh/saving.js';
 import type { Slab } from '../slab/slab.js';
 import { eachInBucket } from '../structs/table.js';
-import { takeOrder } from '../structs/walked.js';
+import { type WalkKind, walkKindOf } from '../structs/walked.js';
 import { type RdbFileWriter, type Recency, type RecordForm, writeRecord } from './file-write.js';
 import type { ImageRings } from './image-rings.js';
 import type { PieceStore } from './piece-store.js';
-import { beginPieces, isInPieces, writePiece } from './pieces.js';
+import {
+  beginPieces,
+  FIRST_PIECE_ORDER,
+  isInPieces,
+  writeFirstPiece,
+  writePiece,
+} from './pieces.js';
 import { ByteSink } from './sink.js';
 
 const enum Message {
@@ -47,6 +53,8 @@ const enum Message {
 
 const HEAD_BYTES = Message.Words * 4;
 const PIECE_BYTES = 64 * 1024;
+const KIND_SHIFT = 16;
+const VERSION_MASK = 0xffff;
 /** Long against a message, short against a write to the disk. */
 const PAUSE_MS = 0.1;
 
@@ -63,7 +71,7 @@ const enum Large {
   WalkAt = 3,
 }
 const enum Node {
-  /** Its number (structs/walked.ts), and in the lowest bit: does it come from the back? */
+  /** As structs/walked.ts has it. */
   Order = 0,
   Partition = 1,
   IsLast = 2,
@@ -157,15 +165,15 @@ export class ImageWriter {
   }
 
   /** Makes an image of a node of a large value, as structs/walked.ts asks for. */
-  saveNode(slab: Slab, walkAt: number, node: number, isFromBack: boolean): void {
+  saveNode(slab: Slab, walkAt: number, node: number, order: number): void {
     const { saving, nodeSink } = this;
     if (saving.isDiscarding) return;
     this.nodePartition = slab.index;
     this.nodeWalkAt = walkAt;
-    this.nodeOrder = (takeOrder(slab, walkAt) << 1) | (isFromBack ? 1 : 0);
+    this.nodeOrder = order;
     // The running command may have its number there.
     const { lo, hi } = int64;
-    writePiece(nodeSink, slab, walkAt, node, unpackForm(saving.form, 0).compresses);
+    writePiece(nodeSink, slab, walkAt, node, order, unpackForm(saving.form, 0).compresses);
     int64.lo = lo;
     int64.hi = hi;
     if (nodeSink.written === 0) return;
@@ -192,13 +200,20 @@ export class ImageWriter {
     const { headSink } = this;
     headSink.reset();
     const version = beginPieces(headSink, slab, entry, this.form);
+    const walkAt = walkWordOf(slab, entry);
     const word = this.room(Kind.Large, headSink.at);
     const { i32 } = this.ring;
     i32[word + Large.Database] = this.database;
     i32[word + Large.Partition] = slab.index;
-    i32[word + Large.Version] = version;
-    i32[word + Large.WalkAt] = walkWordOf(slab, entry);
+    i32[word + Large.Version] = version | (walkKindOf(slab, walkAt) << KIND_SHIFT);
+    i32[word + Large.WalkAt] = walkAt;
     this.send(word, headSink.u8, 0, headSink.at);
+    headSink.reset();
+    if (!writeFirstPiece(headSink, slab, entry, this.form)) return;
+    this.nodePartition = slab.index;
+    this.nodeWalkAt = walkAt;
+    this.nodeOrder = FIRST_PIECE_ORDER;
+    this.pushNode(headSink.u8, headSink.at, true);
   }
 
   private write(slab: Slab, entry: EntryRef): void {
@@ -337,8 +352,9 @@ export class ImageReader {
       const partition = i32[word + Large.Partition]!;
       const walkAt = i32[word + Large.WalkAt]!;
       const database = i32[word + Large.Database]!;
-      const version = i32[word + Large.Version]!;
-      target.pieces.begin(partition, walkAt, database, version, u8, at, bytes);
+      const version = i32[word + Large.Version]! & VERSION_MASK;
+      const kind = (i32[word + Large.Version]! >>> KIND_SHIFT) as WalkKind;
+      target.pieces.begin(partition, walkAt, kind, database, version, u8, at, bytes);
       return;
     }
     if (kind === Kind.Node) {

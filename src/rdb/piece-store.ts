@@ -2,17 +2,15 @@
 // stands before their nodes, and nodes that writers handed over meanwhile (pieces.ts). A value is
 // one record of the file, so its nodes wait here while the file is busy with others: some megabytes
 // in memory, the rest in a file beside it.
+//
+// Nodes with a number wait for those before them. Nodes with a key wait until the walk has come to
+// a greater one: whatever stood before it has been handed over by then.
 
 import { assert } from '../base/assert.js';
+import { Order, OrderBits, WalkKind } from '../structs/walked.js';
+import { type Assembly, assemblyOf } from './assembly.js';
 import { ByteSink } from './sink.js';
-
-/** Where bytes go that have no room in memory. */
-export interface Spill {
-  /** Appends u8[0, length); returns where. */
-  write(u8: Uint8Array, length: number): number;
-  /** Reads `length` bytes from there into u8. */
-  read(u8: Uint8Array, length: number, at: number): void;
-}
+import type { Spill } from './spill.js';
 
 /** Of one partition's walked values, the walk word tells them apart. */
 export interface LargeValue {
@@ -20,35 +18,31 @@ export interface LargeValue {
   readonly walkAt: number;
 }
 
-/** A node that comes behind those that are not there yet. */
-interface BackNode {
+/** A node, or several, until it is written: in memory or in the spill. */
+interface Kept {
   readonly bytes: Uint8Array | null;
   readonly at: number;
   readonly length: number;
 }
 
-/** A node that came before its turn. */
-interface EarlyNode {
-  readonly sink: ByteSink;
-  readonly isFromBack: boolean;
+interface Keyed extends Kept {
+  readonly key: string;
 }
 
 class Stored implements LargeValue {
   /** Nodes may come before it does: from another thread. */
   head: Uint8Array | null = null;
+  kind: WalkKind = WalkKind.Set;
   database = 0;
   version = 0;
   /** Nodes in the order in which they are written: in the spill, then in memory. */
   readonly parts: number[] = [];
   front: ByteSink | null = null;
-  /** In the opposite order. */
-  readonly back: BackNode[] = [];
-  /** Pieces of a node whose last piece has not come. */
-  open: ByteSink | null = null;
-  /** The number of the numbered node that is due. */
+  /** The number of the numbered node that is due, and nodes that came before it. */
   due = 1;
-  /** Nodes that came before it: from another thread, which was faster. */
-  readonly early = new Map<number, EarlyNode>();
+  readonly early = new Map<number, Kept>();
+  /** Nodes with a key, by section. */
+  readonly keyed: KeyedHeap[] = [];
 
   constructor(
     readonly partition: number,
@@ -62,19 +56,58 @@ const MEMORY_BYTES_MAX = 8 * 1024 * 1024;
 const FRONT_BYTES = 64 * 1024;
 const COPY_BYTES = 256 * 1024;
 const PARTITION_SPAN = 2 ** 32;
+const KEY_BYTES = 16;
+
+/** Nodes by their keys, the least first. */
+class KeyedHeap {
+  private readonly nodes: Keyed[] = [];
+
+  get first(): Keyed | undefined {
+    return this.nodes[0];
+  }
+
+  add(node: Keyed): void {
+    const { nodes } = this;
+    let at = nodes.length;
+    while (at > 0) {
+      const above = (at - 1) >> 1;
+      if (nodes[above]!.key <= node.key) break;
+      nodes[at] = nodes[above]!;
+      at = above;
+    }
+    nodes[at] = node;
+  }
+
+  removeFirst(): void {
+    const { nodes } = this;
+    const last = nodes.pop()!;
+    const count = nodes.length;
+    if (count === 0) return;
+    let at = 0;
+    for (let below = 1; below < count; below = 2 * at + 1) {
+      if (below + 1 < count && nodes[below + 1]!.key < nodes[below]!.key) below++;
+      if (last.key <= nodes[below]!.key) break;
+      nodes[at] = nodes[below]!;
+      at = below;
+    }
+    nodes[at] = last;
+  }
+}
 
 export class PieceStore {
   private readonly values = new Map<number, Stored>();
   /** In the order in which they were met. */
   private readonly waiting: (Stored | null)[] = [];
   private current: Stored | null = null;
-  private currentSink: ByteSink | null = null;
+  private assembly: Assembly | null = null;
   private memoryBytes = 0;
   /** Those with a front. */
   private readonly inMemory = new Set<Stored>();
   private readonly spillBound = (value: Stored) => this.spillFront(value);
   private nextWaiting = 0;
   private scratch: Uint8Array<ArrayBuffer> | null = null;
+  /** Messages of a node whose last has not come. */
+  private readonly open = new ByteSink();
 
   constructor(
     private readonly spill: Spill,
@@ -95,6 +128,7 @@ export class PieceStore {
   begin(
     partition: number,
     walkAt: number,
+    kind: WalkKind,
     database: number,
     version: number,
     u8: Uint8Array,
@@ -104,15 +138,13 @@ export class PieceStore {
     const value = this.valueAt(partition, walkAt);
     assert(value.head === null, 'a value is met once');
     value.head = u8.slice(start, start + length);
+    value.kind = kind;
     value.database = database;
     value.version = version;
     this.waiting.push(value);
   }
 
-  /**
-   * A node, or a piece of one; pieces of one node follow each other. `order` is its number, or 0
-   * where the order does not matter, shifted by the bit that says whether it comes from the back.
-   */
+  /** A node that a writer handed over, or a part of one; parts of one node follow each other. */
   node(
     partition: number,
     walkAt: number,
@@ -123,19 +155,47 @@ export class PieceStore {
     isLast: boolean,
   ): void {
     const value = this.valueAt(partition, walkAt);
-    const isFromBack = (order & 1) !== 0;
-    const number = order >>> 1;
-    if (number !== 0 && number !== value.due) {
-      let node = value.early.get(number);
-      if (node === undefined) {
-        node = { sink: new ByteSink(), isFromBack };
-        value.early.set(number, node);
-      }
-      node.sink.bytes(u8, start, length);
+    const mode = order & OrderBits.Mask;
+    const number = order >>> OrderBits.Shift;
+    if (mode === Order.None || (mode === Order.Number && number === value.due)) {
+      this.put(value, u8, start, length);
+      if (mode === Order.Number && isLast) this.putEarly(value);
       return;
     }
-    this.put(value, u8, start, length, isFromBack, isLast);
-    if (number !== 0 && isLast) this.putEarly(value);
+    const { open } = this;
+    open.bytes(u8, start, length);
+    if (!isLast) return;
+    const kept = this.kept(open.u8, open.at);
+    if (mode === Order.Number) value.early.set(number, kept);
+    else heapOf(value, number).add({ ...kept, key: keyAt(open.u8, 0) });
+    open.reset();
+  }
+
+  /** A node of the current value that the walk has come to. */
+  walked(order: number, u8: Uint8Array, start: number, length: number): void {
+    const { current: value, assembly } = this;
+    assert(value !== null && assembly !== null, 'what is walked through was started');
+    if ((order & OrderBits.Mask) !== Order.Key) {
+      this.node(value.partition, value.walkAt, u8, start, length, order, true);
+      return;
+    }
+    const section = order >>> OrderBits.Shift;
+    for (let before = 0; before < section; before++) this.putKeyed(value, before, null);
+    this.putKeyed(value, section, keyAt(u8, start));
+    assembly.take(section, u8, start, length);
+  }
+
+  /** Writes nodes of a section, up to a key, or all. */
+  private putKeyed(value: Stored, section: number, key: string | null): void {
+    const heap = value.keyed[section];
+    if (heap === undefined) return;
+    for (let node = heap.first; node !== undefined; node = heap.first) {
+      if (key !== null && node.key > key) return;
+      heap.removeFirst();
+      this.forget(node);
+      const bytes = node.bytes ?? this.readWhole(node);
+      this.assembly!.take(section, bytes, 0, node.length);
+    }
   }
 
   /** The node that was due is there: those that waited for it have their turn. */
@@ -144,28 +204,15 @@ export class PieceStore {
     value.due++;
     for (let node = early.get(value.due); node !== undefined; node = early.get(value.due)) {
       early.delete(value.due++);
-      this.put(value, node.sink.u8, 0, node.sink.at, node.isFromBack, true);
+      this.forget(node);
+      if (node.bytes !== null) this.put(value, node.bytes, 0, node.length);
+      else this.copy(node.at, node.length, (u8, length) => this.put(value, u8, 0, length));
     }
   }
 
-  private put(
-    value: Stored,
-    u8: Uint8Array,
-    start: number,
-    length: number,
-    isFromBack: boolean,
-    isLast: boolean,
-  ): void {
-    if (!isFromBack) {
-      if (value === this.current) this.currentSink!.bytes(u8, start, length);
-      else this.keep(value, u8, start, length);
-      return;
-    }
-    value.open ??= new ByteSink();
-    value.open.bytes(u8, start, length);
-    if (!isLast) return;
-    this.keepBack(value, value.open);
-    value.open = null;
+  private put(value: Stored, u8: Uint8Array, start: number, length: number): void {
+    if (value === this.current) this.assembly!.take(0, u8, start, length);
+    else this.keep(value, u8, start, length);
   }
 
   private keep(value: Stored, u8: Uint8Array, start: number, length: number): void {
@@ -190,13 +237,17 @@ export class PieceStore {
     this.inMemory.delete(value);
   }
 
-  private keepBack(value: Stored, { u8, at: length }: ByteSink): void {
+  /** Puts a node by that cannot be written yet. */
+  private kept(u8: Uint8Array, length: number): Kept {
     if (this.memoryBytes + length > this.memoryBytesMax) {
-      value.back.push({ bytes: null, at: this.spill.write(u8, length), length });
-      return;
+      return { bytes: null, at: this.spill.write(u8, length), length };
     }
     this.memoryBytes += length;
-    value.back.push({ bytes: u8.slice(0, length), at: 0, length });
+    return { bytes: u8.slice(0, length), at: 0, length };
+  }
+
+  private forget(node: Kept): void {
+    if (node.bytes !== null) this.memoryBytes -= node.length;
   }
 
   /** The next value to write, or null: after this its nodes go to where `start` says. */
@@ -210,51 +261,80 @@ export class PieceStore {
   /** Writes what there is of the value; from here on its nodes go straight to `sink`. */
   start({ partition, walkAt }: LargeValue, sink: ByteSink): void {
     const value = this.valueAt(partition, walkAt);
-    assert(value.head !== null, 'a value was met before it is written');
-    sink.bytes(value.head, 0, value.head.length);
-    for (let index = 0; index < value.parts.length; index += 2) {
-      this.copy(value.parts[index]!, value.parts[index + 1]!, sink);
-    }
-    if (value.front !== null) {
-      sink.bytes(value.front.u8, 0, value.front.at);
-      this.memoryBytes -= value.front.at;
-      value.front = null;
-      this.inMemory.delete(value);
-    }
+    const { head } = value;
+    assert(head !== null, 'a value was met before it is written');
+    const assembly = assemblyOf(value.kind, head, sink, this.spill);
     this.current = value;
-    this.currentSink = sink;
+    this.assembly = assembly;
+    const take = (u8: Uint8Array, length: number) => assembly.take(0, u8, 0, length);
+    for (let index = 0; index < value.parts.length; index += 2) {
+      this.copy(value.parts[index]!, value.parts[index + 1]!, take);
+    }
+    if (value.front === null) return;
+    take(value.front.u8, value.front.at);
+    this.memoryBytes -= value.front.at;
+    value.front = null;
+    this.inMemory.delete(value);
   }
 
-  /** Writes what comes behind all other nodes of the current value, and forgets it. */
-  finish(): void {
-    const { current: value, currentSink: sink } = this;
-    assert(value !== null && sink !== null, 'what is finished was started');
-    assert(value.open === null, 'no node is there in part');
-    assert(value.early.size === 0, 'no node waits for another that never comes');
-    for (let node = value.back.pop(); node !== undefined; node = value.back.pop()) {
-      if (node.bytes === null) this.copy(node.at, node.length, sink);
-      else {
-        sink.bytes(node.bytes, 0, node.length);
-        this.memoryBytes -= node.length;
-      }
-    }
+  /** Writes what is left of the current value, if that is wanted, and forgets the value. */
+  finish(isWanted: boolean): void {
+    const { current: value, assembly } = this;
+    assert(value !== null && assembly !== null, 'what is finished was started');
+    assert(this.open.at === 0, 'no node is there in part');
+    if (isWanted) this.complete(value, assembly);
+    else this.drop(value);
     this.values.delete(value.partition * PARTITION_SPAN + value.walkAt);
     this.current = null;
-    this.currentSink = null;
+    this.assembly = null;
   }
 
-  private copy(at: number, length: number, sink: ByteSink): void {
+  private complete(value: Stored, assembly: Assembly): void {
+    assert(value.early.size === 0, 'no node waits for another that never comes');
+    for (let section = 0; section < value.keyed.length; section++) {
+      this.putKeyed(value, section, null);
+    }
+    assembly.end();
+  }
+
+  private drop(value: Stored): void {
+    for (const node of value.early.values()) this.forget(node);
+    for (const heap of value.keyed) {
+      for (let node = heap.first; node !== undefined; node = heap.first) {
+        this.forget(node);
+        heap.removeFirst();
+      }
+    }
+  }
+
+  private copy(at: number, length: number, take: (u8: Uint8Array, length: number) => void): void {
     this.scratch ??= new Uint8Array(new ArrayBuffer(COPY_BYTES));
     for (let done = 0; done < length; ) {
       const bytes = Math.min(COPY_BYTES, length - done);
       this.spill.read(this.scratch, bytes, at + done);
-      sink.bytes(this.scratch, 0, bytes);
+      take(this.scratch, bytes);
       done += bytes;
     }
+  }
+
+  private readWhole({ at, length }: Kept): Uint8Array {
+    const bytes = new Uint8Array(new ArrayBuffer(length));
+    this.spill.read(bytes, length, at);
+    return bytes;
   }
 
   /** Bytes that are kept in memory: none once all values are written. */
   get heldBytes(): number {
     return this.memoryBytes;
   }
+}
+
+function heapOf(value: Stored, section: number): KeyedHeap {
+  while (value.keyed.length <= section) value.keyed.push(new KeyedHeap());
+  return value.keyed[section]!;
+}
+
+/** Text of one byte a character compares as the bytes do. */
+function keyAt(u8: Uint8Array, start: number): string {
+  return String.fromCharCode(...u8.subarray(start, start + KEY_BYTES));
 }

@@ -140,6 +140,18 @@ export function writeStream(
   for (let block = firstBlock(slab, stream); block !== NONE; block = nextBlock(slab, block)) {
     writeBlock(sink, slab, block, compresses);
   }
+  writeMarks(sink, slab, stream);
+  const groups = groupCount(slab, stream);
+  for (let index = 0; index < groups; index++) {
+    writeGroup(sink, slab, groupAt(slab, stream, index), hasActiveTimes, compresses);
+  }
+  if (type === RdbType.StreamProducers) {
+    writeProducers(sink, slab, producersOf(slab, stream), compresses);
+  }
+}
+
+/** What stands between blocks and groups. */
+export function writeMarks(sink: ByteSink, slab: Slab, stream: StreamRef): void {
   writeLength(sink, streamLength(slab, stream));
   readLastGivenId(slab, stream, id);
   writeId(sink, id);
@@ -148,14 +160,7 @@ export function writeStream(
   readMaxDeletedId(slab, stream, id);
   writeId(sink, id);
   writeWide(sink, addedLow(slab, stream), addedHigh(slab, stream));
-  const groups = groupCount(slab, stream);
-  writeLength(sink, groups);
-  for (let index = 0; index < groups; index++) {
-    writeGroup(sink, slab, groupAt(slab, stream, index), hasActiveTimes, compresses);
-  }
-  if (type === RdbType.StreamProducers) {
-    writeProducers(sink, slab, producersOf(slab, stream), compresses);
-  }
+  writeLength(sink, groupCount(slab, stream));
 }
 
 /** As two numbers. */
@@ -165,7 +170,7 @@ function writeId(sink: ByteSink, id: StreamId): void {
 }
 
 /** As sixteen bytes, the highest first. */
-function writeRawId(sink: ByteSink, id: StreamId): void {
+export function writeRawId(sink: ByteSink, id: StreamId): void {
   sink.big32(id.msHigh);
   sink.big32(id.msLow);
   sink.big32(id.seqHigh);
@@ -186,6 +191,17 @@ export function writeBlock(
   block: EntryBlock,
   compresses: boolean,
 ): void {
+  writeLength(sink, ID_BYTES);
+  writeBlockBody(sink, slab, block, compresses);
+}
+
+/** As writeBlock, but for what is the same of all blocks: it begins with the ID. */
+export function writeBlockBody(
+  sink: ByteSink,
+  slab: Slab,
+  block: EntryBlock,
+  compresses: boolean,
+): void {
   scratch.reset();
   scratch.room(LISTPACK_HEAD_BYTES);
   scratch.at += LISTPACK_HEAD_BYTES;
@@ -197,7 +213,6 @@ export function writeBlock(
   } while (cursor.next() && cursor.block === block);
   writeListpackEnd(scratch);
   patchListpackHead(scratch.u8, 0, scratch.at, elements);
-  writeLength(sink, ID_BYTES);
   writeRawId(sink, master);
   writeText(sink, scratch.u8, 0, scratch.at, compresses);
 }
@@ -294,11 +309,7 @@ function writeGroup(
   hasActiveTimes: boolean,
   compresses: boolean,
 ): void {
-  writeText(sink, slab.u8, groupNameStart(group), groupNameLength(slab, group), compresses);
-  readDeliveredId(slab, group, id);
-  writeId(sink, id);
-  writeWide(sink, entriesReadLow(slab, group), entriesReadHigh(slab, group));
-  writeLength(sink, pendingCount(slab, group));
+  writeGroupHead(sink, slab, group, compresses);
   let isThere = walk.seek(slab, pendingAt(group), PENDING_WORDS, ZERO_ID);
   for (; isThere; isThere = walk.next()) {
     readIdAt(slab.i32, walk.at, id);
@@ -315,6 +326,20 @@ function writeGroup(
   }
 }
 
+/** What stands before the pending entries of a group. */
+export function writeGroupHead(
+  sink: ByteSink,
+  slab: Slab,
+  group: GroupRef,
+  compresses: boolean,
+): void {
+  writeText(sink, slab.u8, groupNameStart(group), groupNameLength(slab, group), compresses);
+  readDeliveredId(slab, group, id);
+  writeId(sink, id);
+  writeWide(sink, entriesReadLow(slab, group), entriesReadHigh(slab, group));
+  writeLength(sink, pendingCount(slab, group));
+}
+
 /**
  * Entries that are pending for nobody (XNACK): servers that do not know of that find a consumer who
  * was never seen, and stream-read.ts knows them by it. Its name is the first of '', '\0', '\0\0' …
@@ -328,11 +353,7 @@ function writeReleased(
   hasActiveTimes: boolean,
   compresses: boolean,
 ): void {
-  const nameBytes = freeNameBytes(slab, group);
-  writeText(sink, new Uint8Array(nameBytes), 0, nameBytes, compresses);
-  writeTime(sink, NEVER_SEEN_MS);
-  if (hasActiveTimes) writeTime(sink, NEVER_SEEN_MS);
-  writeLength(sink, count);
+  writeReleasedHead(sink, slab, group, count, hasActiveTimes, compresses);
   let isThere = walk.seek(slab, pendingAt(group), PENDING_WORDS, ZERO_ID);
   for (; isThere; isThere = walk.next()) {
     if (consumerOf(slab, walk.at) !== NONE) continue;
@@ -341,9 +362,25 @@ function writeReleased(
   }
 }
 
+/** What stands before the IDs of entries that are pending for nobody. */
+export function writeReleasedHead(
+  sink: ByteSink,
+  slab: Slab,
+  group: GroupRef,
+  count: number,
+  hasActiveTimes: boolean,
+  compresses: boolean,
+): void {
+  const nameBytes = freeNameBytes(slab, group);
+  writeText(sink, new Uint8Array(nameBytes), 0, nameBytes, compresses);
+  writeTime(sink, NEVER_SEEN_MS);
+  if (hasActiveTimes) writeTime(sink, NEVER_SEEN_MS);
+  writeLength(sink, count);
+}
+
 // ── Producers ────────────────────────────────────────────────────────────────────────────────
 
-function writeProducers(
+export function writeProducers(
   sink: ByteSink,
   slab: Slab,
   producers: ProducersRef,
@@ -416,14 +453,25 @@ function writeConsumer(
   hasActiveTimes: boolean,
   compresses: boolean,
 ): void {
-  const length = consumerNameLength(slab, consumer);
-  writeText(sink, slab.u8, consumerNameStart(consumer), length, compresses);
-  writeTime(sink, seenMs(slab, consumer));
-  if (hasActiveTimes) writeTime(sink, activeMs(slab, consumer));
-  writeLength(sink, ownPendingCount(slab, consumer));
+  writeConsumerHead(sink, slab, consumer, hasActiveTimes, compresses);
   let isThere = walk.seek(slab, ownPendingAt(consumer), OWN_WORDS, ZERO_ID);
   for (; isThere; isThere = walk.next()) {
     readIdAt(slab.i32, walk.at, id);
     writeRawId(sink, id);
   }
+}
+
+/** What stands before the IDs of entries that are pending for a consumer. */
+export function writeConsumerHead(
+  sink: ByteSink,
+  slab: Slab,
+  consumer: ConsumerRef,
+  hasActiveTimes: boolean,
+  compresses: boolean,
+): void {
+  const length = consumerNameLength(slab, consumer);
+  writeText(sink, slab.u8, consumerNameStart(consumer), length, compresses);
+  writeTime(sink, seenMs(slab, consumer));
+  if (hasActiveTimes) writeTime(sink, activeMs(slab, consumer));
+  writeLength(sink, ownPendingCount(slab, consumer));
 }

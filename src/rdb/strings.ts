@@ -8,6 +8,7 @@
 //   └──────────┴────────────────────┴────────┴─────────────────┘
 
 import { INT64_TEXT_BYTES_MAX, int64, parseInt64, writeInt64 } from '../base/ascii.js';
+import type { FileSource } from './file-source.js';
 import { checkedLength, lengthBytes, readLength, readWideFrom, writeLength } from './length.js';
 import { LZF_RATIO_MAX, lzfCompress, lzfDecompress } from './lzf.js';
 import type { ByteSink } from './sink.js';
@@ -27,7 +28,7 @@ const COMPRESSED_BYTES_MIN = 21;
  * Longer ones are not: that takes some milliseconds for each megabyte, and a partition's lock is
  * held while a snapshot does it.
  */
-const COMPRESSED_BYTES_MAX = 1024 * 1024;
+export const COMPRESSED_BYTES_MAX = 1024 * 1024;
 /** What compressing must save at the least. */
 const SAVED_BYTES = 4;
 const SCRATCH_KEPT = 1024 * 1024;
@@ -164,4 +165,18 @@ export class RdbText {
     this.u8 = NOTHING;
     if (this.scratch.length > SCRATCH_KEPT) this.scratch = new Uint8Array(new ArrayBuffer(64));
   }
+}
+
+/** Passes over a string, however long it is. */
+export function skipText(source: FileSource): void {
+  const first = source.byte();
+  if (first < FORM) {
+    readWideFrom(source, first);
+    source.skip(checkedLength(source));
+  } else if (first === COMPRESSED) {
+    const bytes = readLength(source);
+    readLength(source);
+    source.skip(bytes);
+  } else if (first <= INT32) source.take(1 << (first - INT8));
+  else throw BAD_DATA;
 }

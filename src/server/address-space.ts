@@ -13,9 +13,14 @@ const PROCESS_BYTES = 896 * 2 ** 20;
 const THREAD_BYTES = 700 * 2 ** 20;
 /** Besides the workers: the acceptor, the one that syncs the logs, the one of the jobs. */
 const OTHER_THREADS = 3;
-/** Under strict accounting reservations of heaps do not count, only what may be written. */
-const PROCESS_COMMIT_BYTES = 192 * 2 ** 20;
-const THREAD_COMMIT_BYTES = 64 * 2 ** 20;
+/**
+ * Under strict accounting reservations of heaps do not count, only what may be written: measured as
+ * the mappings that the kernel accounts (`ac` in smaps), and rounded up.
+ */
+const PROCESS_COMMIT_BYTES = 704 * 2 ** 20;
+const THREAD_COMMIT_BYTES = 144 * 2 ** 20;
+/** The system's other programs share what is left: without this part none could start any more. */
+const OTHERS_SHARE = 1 / 8;
 const STRICT = 2;
 const KB = 1024;
 
@@ -31,7 +36,8 @@ export function affordableBytes(threadCount: number, read = readFile): number {
   if (Number(read('/proc/sys/vm/overcommit_memory')) !== STRICT) return underLimit;
   const memory = read('/proc/meminfo');
   const left = kilobytes(memory, 'CommitLimit') - kilobytes(memory, 'Committed_AS');
-  return Math.min(underLimit, left - PROCESS_COMMIT_BYTES - threads * THREAD_COMMIT_BYTES);
+  const mine = left * (1 - OTHERS_SHARE);
+  return Math.min(underLimit, mine - PROCESS_COMMIT_BYTES - threads * THREAD_COMMIT_BYTES);
 }
 
 /** '' where there is no such file: on other systems, and in some containers. */

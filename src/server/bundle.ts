@@ -8,7 +8,7 @@
 // All of them stand in dist/src/server, whichever folder they came from: what a module says with
 // `new URL('./…', import.meta.url)` must be there. Stack traces keep the names of functions.
 
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { basename, join } from 'node:path';
 import { build } from 'vite';
@@ -19,15 +19,21 @@ const source = join(folder, '..');
 
 /** Entries of threads that stand elsewhere than in src/server. */
 const ELSEWHERE = ['jobs/job-thread.js'];
-const ENTRY = /^(main|worker|acceptor|log-sync|edge-[a-z]+)\.js$/;
+const ENTRY = /^(main|worker|acceptor|load-lane|log-sync|edge-[a-z]+)\.js$/;
+
+type Names = Readonly<Record<string, string>>;
+interface Manifest {
+  readonly bin: Names;
+  readonly dependencies?: Names;
+  readonly optionalDependencies?: Names;
+}
+
+const root = join(source, '../..');
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
 
 /** Packages are loaded from node_modules, and only where a feature is used. */
 function packageNames(): string[] {
-  const path = join(source, '../../package.json');
-  const { dependencies, optionalDependencies } = JSON.parse(readFileSync(path, 'utf8')) as Record<
-    string,
-    Record<string, string>
-  >;
+  const { dependencies, optionalDependencies } = manifest;
   return [...Object.keys(dependencies ?? {}), ...Object.keys(optionalDependencies ?? {})];
 }
 
@@ -67,3 +73,6 @@ await build({
     },
   },
 });
+
+// npx and npm link to the programs as they are, and make them executable only when they link.
+for (const program of Object.values(manifest.bin)) chmodSync(join(root, program), 0o755);

@@ -2,6 +2,7 @@
 
 import { sleep } from '../base/clock.js';
 import { addressOf, madviseDontNeed } from '../base/libc.js';
+import { allCommands } from '../commands/index.js';
 import type { Asker, Change, Config } from '../config/config.js';
 import type { Access } from '../dispatch/access.js';
 import { Gate } from '../dispatch/gates.js';
@@ -16,12 +17,12 @@ import {
   type ShutdownRequest,
 } from '../dispatch/server-door.js';
 import { Closing, type Session } from '../dispatch/session.js';
-import type { CommandTable } from '../dispatch/table.js';
+import { CommandTable } from '../dispatch/table.js';
 import type { Feed } from '../log/feed.js';
 import type { SharedLogs } from '../log/logs.js';
 import { type KillOutcome, PauseMode } from '../mesh/control.js';
 import { type MessageHandler, MessageKind } from '../mesh/post.js';
-import { Ending, type Saving } from '../mesh/saving.js';
+import { Ending, Figure, type Saving } from '../mesh/saving.js';
 import type { Connection } from '../net/connection.js';
 import type { PubSub } from '../pubsub/hub.js';
 import type { Monitors } from '../pubsub/monitors.js';
@@ -35,12 +36,13 @@ import { type ClientDirectory, Wish } from '../stats/clients.js';
 import type { CommandStats } from '../stats/commands.js';
 import type { Hotkeys } from '../stats/hotkeys.js';
 import type { LatencyMonitor } from '../stats/latency.js';
-import type { ServerStats } from '../stats/server.js';
+import { Counter, type ServerStats } from '../stats/server.js';
 import type { Slowlog } from '../stats/slowlog.js';
 import { packEnding } from './ending.js';
 import { type Executor, SLEEPING } from './executor.js';
 import type { LogLevel } from './log-file.js';
 import { reloadDataset } from './reload.js';
+import { NO_BASE, reloadLog } from './reload-log.js';
 import { threadTime } from './thread-time.js';
 
 const TWO_32 = 2 ** 32;
@@ -52,6 +54,9 @@ const BUSY_SCRIPT = new Refusal(
 const BUSY_FUNCTION = new Refusal(
   'BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.',
 );
+/** How long DEBUG LOADAOF waits for the base of a log that was just switched on; how often. */
+const FIRST_BASE_MS = 10_000;
+const FIRST_BASE_POLL_MS = 20;
 const NO_TIME = { userUs: 0, systemUs: 0 };
 /** How long a change of users waits for busy threads before it is answered all the same. */
 const SEEN_TRIES = 100;
@@ -296,6 +301,40 @@ export class Door implements ServerDoor {
       });
     });
     return refusal;
+  }
+
+  loadLog(): string | null {
+    // What the others of them have changed so far is in no log yet.
+    if (locksHeld() !== 0) return 'ERR DEBUG LOADAOF is not offered inside MULTI and in scripts';
+    const { executor } = this;
+    const { keyspace, clock, config, tracking, runner, log, shape, thread, sink } = executor;
+    let refusal: string | null = null;
+    const untilMs = clock.monotonicMs() + FIRST_BASE_MS;
+    for (;;) {
+      runner.withAllLocks(() => {
+        refusal = reloadLog({
+          ...{ keyspace, clock, config, tracking, log, shape, thread, sink },
+          functions: runner.scripts.functions,
+          table: this.logTable,
+          // As main has it: CONFIG SET dir moves snapshots alone.
+          directory: process.cwd(),
+        });
+      });
+      // The first base is written by a job, which wants nothing of this thread but the locks.
+      const isEnding = this.saving.ending !== Ending.Nothing;
+      if (refusal !== NO_BASE || isEnding || clock.monotonicMs() > untilMs) break;
+      sleep(FIRST_BASE_POLL_MS);
+    }
+    runner.timeHasPassed();
+    // What was loaded is no change since the last snapshot.
+    if (refusal === null) this.saving.put(Figure.ChangesSaved, this.stats.total(Counter.Changes));
+    return refusal;
+  }
+
+  /** Logs know commands by the names that they were born with. */
+  private get logTable(): CommandTable {
+    const { renames } = this.config;
+    return renames.length === 0 ? this.table : new CommandTable(allCommands);
   }
 
   // ---- scripts that take long -----------------------------------------------------------------

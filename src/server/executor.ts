@@ -325,8 +325,7 @@ export class Executor {
   private makeImages(): void {
     const { keyspace, runner } = this;
     const images = new ImageWriter(this.shape.images, this.saving, this.thread);
-    walkedNodes.save = (slab, walkAt, node, isFromBack) =>
-      images.saveNode(slab, walkAt, node, isFromBack);
+    walkedNodes.save = (slab, walkAt, node, order) => images.saveNode(slab, walkAt, node, order);
     keyspace.sinks.saveFirst = (partition, bucket) => {
       const hasChanged = runner.effects.dirty !== 0 || runner.context.executing !== null;
       const { slab, databaseAtCut } = partition;

@@ -42,10 +42,11 @@ What that version of Redis has no form for is named, and nothing is written,
 unless --drop says to leave it out. Stop the server first.
 `;
 
+const HELP: readonly string[] = ['-h', '--help'];
 const PARTITIONS = 64;
 const PARTITION_BYTES = 2 ** 31;
-/** More than anybody has: SELECT of a log must not fail for want of databases. */
-const DATABASES_MAX = 16;
+/** More than anybody has: SELECT of a log must not fail for want of databases. They cost 64 MB. */
+const DATABASES_MAX = 16_384;
 const WAITER_BYTES = 1024 * 1024;
 const SESSIONS_MAX = 16;
 const HISTORY_BYTES = 20;
@@ -63,6 +64,10 @@ export async function runExport(
   say: (line: string) => void,
   partitionBytes = PARTITION_BYTES,
 ): Promise<number> {
+  if (args.length === 1 && HELP.includes(args[0]!)) {
+    say(USAGE);
+    return 0;
+  }
   const request = readRequest(args);
   if (typeof request === 'string') {
     say(request);

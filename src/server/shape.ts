@@ -23,7 +23,7 @@ import { createTracking, type TrackingShape } from '../pubsub/tracking.js';
 import { createImageRings, type ImageRings } from '../rdb/image-rings.js';
 import { createScripts, type ScriptsShape } from '../scripting/registry.js';
 import { formatSlab, PAGE_BYTES } from '../slab/alloc.js';
-import { Slab } from '../slab/slab.js';
+import { DATABASE_WORDS, Slab } from '../slab/slab.js';
 import { ClientDirectory } from '../stats/clients.js';
 import { COMMANDS_MAX, CommandStats } from '../stats/commands.js';
 import { Hotkeys } from '../stats/hotkeys.js';
@@ -115,6 +115,7 @@ export function createShape(plan: ShapePlan): ProcessShape {
   // The acceptor spreads connections evenly, but closings need not be: any worker may hold most.
   const clientsPerThread = plan.clientsMax + 32;
   for (const slab of attachSlabs(plan.slabs, plan.slabStarts)) {
+    requireRoom(slab, plan.databaseCount);
     formatSlab(slab, plan.databaseCount);
   }
   return {
@@ -157,6 +158,16 @@ export function createShape(plan: ShapePlan): ProcessShape {
     mainThread: executorCount + 1,
     jobThread: executorCount + OTHER_THREADS,
   };
+}
+
+/** The roots of all databases stand in the header of each partition: half of it is for keys. */
+function requireRoom(slab: Slab, databaseCount: number): void {
+  const most = Math.floor(slab.bytes / 2 / (DATABASE_WORDS * 4));
+  if (databaseCount <= most) return;
+  throw new Error(
+    `A partition of ${slab.bytes} bytes has room for ${most} databases, and not for ` +
+      `${databaseCount}: give fewer --databases.`,
+  );
 }
 
 /** This thread's views of all slabs. */

@@ -11,6 +11,7 @@ import { claimLock, holderOf, releaseLock, tryLock } from '../slab/lock.js';
 import { Header } from '../slab/slab.js';
 import { LatencyEvent } from '../stats/latency.js';
 import { Counter } from '../stats/server.js';
+import { Defragmenter } from './defrag.js';
 import type { Executor } from './executor.js';
 import { threadTime } from './thread-time.js';
 
@@ -29,6 +30,7 @@ export class Upkeep {
   private readonly addresses: readonly number[];
   /** The kernel's number of this thread; 0 where it is not known. */
   private readonly tid: number;
+  private readonly defrag: Defragmenter;
   private nextRoundMs = 0;
   private nextIdleCheckMs = 0;
   private position = 0;
@@ -41,6 +43,7 @@ export class Upkeep {
     this.own = partitions
       .map((partition) => partition.index)
       .filter((index) => index % threadCount === executor.thread);
+    this.defrag = new Defragmenter(executor, this.own);
     this.tid = transport === 'native' ? getTid() : 0;
     // Without libc pages cannot be given back: they stay with the process.
     this.addresses =
@@ -52,6 +55,11 @@ export class Upkeep {
    * do again.
    */
   step(startMs: number): number {
+    const leftMs = this.tendAll(startMs);
+    return this.defrag.isBusy ? Math.min(leftMs, this.defrag.step(startMs)) : leftMs;
+  }
+
+  private tendAll(startMs: number): number {
     const { clock } = this.executor;
     if (startMs >= this.nextIdleCheckMs) {
       this.nextIdleCheckMs = startMs + IDLE_CHECK_MS;
@@ -118,6 +126,7 @@ export class Upkeep {
       expires,
       nowMs: this.executor.clock.nowMs(),
       pagesKept: this.pagesKept(),
+      isTight: this.defrag.isWanted,
       give:
         address === undefined
           ? null
@@ -143,6 +152,7 @@ export class Upkeep {
   private everySecond(): void {
     const { executor } = this;
     executor.sink.observe();
+    this.defrag.adopt();
     executor.serving.checkOutputLimits();
     this.countTime();
     const idleSeconds = executor.config.number('timeout');

@@ -55,6 +55,8 @@ const CLASS_MASK = 0xff;
 const USED_SHIFT = 16;
 const USED_ONE = 1 << USED_SHIFT;
 const DIRTY_BIT = 1 << 4;
+/** Of a span: its blocks are being moved elsewhere, it takes no new ones. */
+const EMPTIED_BIT = 1 << 12;
 const CARVED_SHIFT = 16;
 const FREE_MASK = 0xffff;
 
@@ -83,6 +85,7 @@ const CLASS_BLOCKS = Int32Array.from(SPAN_BLOCKS);
 
 const LEVEL_COUNT = 20;
 const BINS_PER_LEVEL = 4;
+export const BIN_COUNT = LEVEL_COUNT * BINS_PER_LEVEL;
 
 /** A run of this many pages is kept for the metadata of a change that reserve() let through. */
 const RESERVE_LEVEL = 6; // 2^6 pages = 256 KiB
@@ -151,6 +154,7 @@ export function resetSlab(slab: Slab): void {
   i32[Header.UsedGranules] = 0;
   i32[Header.UsedPages] = 0;
   i32[Header.LevelMap] = 0;
+  i32[Header.EmptiedSpans] = 0;
   // What was ever handed out may hold old bytes; beyond it the pages were never touched.
   i32[Header.DirtyPages] = 0;
   if (highPage > firstPage) putRun(slab, firstPage, highPage - firstPage, true);
@@ -185,7 +189,9 @@ export function allocate(slab: Slab, bytes: number): BlockRef {
   }
   const state = i32[at + Page.State]! + USED_ONE;
   i32[at + Page.State] = state;
-  if (state >>> USED_SHIFT === CLASS_BLOCKS[sizeClass]!) unlinkSpan(slab, page, at, sizeClass);
+  if (state >>> USED_SHIFT === CLASS_BLOCKS[sizeClass]!) {
+    unlinkSpan(slab, page, at, Header.ClassHeads + sizeClass);
+  }
   i32[Header.UsedGranules] = i32[Header.UsedGranules]! + granules;
   return ref as BlockRef;
 }
@@ -217,7 +223,7 @@ export function release(slab: Slab, ref: BlockRef): void {
   const used = state >>> USED_SHIFT;
   i32[at + Page.State] = state - USED_ONE;
   i32[Header.UsedGranules] = i32[Header.UsedGranules]! - granules;
-  if (used === CLASS_BLOCKS[sizeClass]!) linkSpan(slab, page, at, sizeClass);
+  if (used === CLASS_BLOCKS[sizeClass]!) linkSpan(slab, page, at, Header.ClassHeads + sizeClass);
   else if (used === 1) releaseSpan(slab, page, at, sizeClass);
 }
 
@@ -334,27 +340,29 @@ function takeSpan(slab: Slab, sizeClass: number): number {
     i32[at + inside * DESCRIPTOR_WORDS + Page.State] = Kind.SpanInside;
     i32[at + inside * DESCRIPTOR_WORDS + Page.Next] = page;
   }
-  linkSpan(slab, page, at, sizeClass);
+  linkSpan(slab, page, at, Header.ClassHeads + sizeClass);
   return page;
 }
 
 function releaseSpan(slab: Slab, page: number, at: number, sizeClass: number): void {
-  unlinkSpan(slab, page, at, sizeClass);
+  const isEmptied = (slab.i32[at + Page.State]! & EMPTIED_BIT) !== 0;
+  unlinkSpan(slab, page, at, isEmptied ? Header.EmptiedSpans : Header.ClassHeads + sizeClass);
   releasePages(slab, page, CLASS_PAGES[sizeClass]!);
 }
 
-function linkSpan(slab: Slab, page: number, at: number, sizeClass: number): void {
+/** Puts a span at the head of a list of spans: of a class with room, or of those being emptied. */
+function linkSpan(slab: Slab, page: number, at: number, headAt: number): void {
   const { i32 } = slab;
-  const head = i32[Header.ClassHeads + sizeClass]!;
+  const head = i32[headAt]!;
   i32[at + Page.Next] = head;
   i32[at + Page.Previous] = 0;
   if (head !== 0) {
     i32[i32[Header.DescriptorsAt]! + head * DESCRIPTOR_WORDS + Page.Previous] = page;
   }
-  i32[Header.ClassHeads + sizeClass] = page;
+  i32[headAt] = page;
 }
 
-function unlinkSpan(slab: Slab, page: number, at: number, sizeClass: number): void {
+function unlinkSpan(slab: Slab, page: number, at: number, headAt: number): void {
   const { i32 } = slab;
   const descriptors = i32[Header.DescriptorsAt]!;
   const next = i32[at + Page.Next]!;
@@ -362,11 +370,8 @@ function unlinkSpan(slab: Slab, page: number, at: number, sizeClass: number): vo
   if (next !== 0) i32[descriptors + next * DESCRIPTOR_WORDS + Page.Previous] = previous;
   if (previous !== 0) i32[descriptors + previous * DESCRIPTOR_WORDS + Page.Next] = next;
   else {
-    assert(
-      i32[Header.ClassHeads + sizeClass] === page,
-      'a span without predecessor heads its list',
-    );
-    i32[Header.ClassHeads + sizeClass] = next;
+    assert(i32[headAt] === page, 'a span without predecessor heads its list');
+    i32[headAt] = next;
   }
 }
 
@@ -477,23 +482,31 @@ function putRun(slab: Slab, page: number, pages: number, isDirty: boolean): void
   linkRun(slab, page, pages, isDirty);
 }
 
+/**
+ * Puts a free run into its bin: dirty ones at the head, clean ones at the end. So pages that are
+ * still resident are taken first, and the purge finds what it looks for at the heads.
+ */
 function linkRun(slab: Slab, page: number, pages: number, isDirty: boolean): void {
   const { i32 } = slab;
   const descriptors = i32[Header.DescriptorsAt]!;
   const level = levelOf(pages);
   const bin = binOf(pages, level);
   const headAt = Header.Bins + level * BINS_PER_LEVEL + bin;
-  const head = i32[headAt]!;
+  const tailAt = headAt + BIN_COUNT;
   const at = descriptors + page * DESCRIPTOR_WORDS;
   // The last page first: in a run of one page it is also the head.
   i32[at + (pages - 1) * DESCRIPTOR_WORDS + Page.State] = Kind.FreeInside;
   i32[at + (pages - 1) * DESCRIPTOR_WORDS + Page.Next] = page;
   i32[at + Page.State] = Kind.Free | (isDirty ? DIRTY_BIT : 0);
-  i32[at + Page.Next] = head;
-  i32[at + Page.Previous] = 0;
   i32[at + Page.Extent] = pages;
-  if (head !== 0) i32[descriptors + head * DESCRIPTOR_WORDS + Page.Previous] = page;
-  i32[headAt] = page;
+  const next = isDirty ? i32[headAt]! : 0;
+  const previous = isDirty ? 0 : i32[tailAt]!;
+  i32[at + Page.Next] = next;
+  i32[at + Page.Previous] = previous;
+  if (next !== 0) i32[descriptors + next * DESCRIPTOR_WORDS + Page.Previous] = page;
+  else i32[tailAt] = page;
+  if (previous !== 0) i32[descriptors + previous * DESCRIPTOR_WORDS + Page.Next] = page;
+  else i32[headAt] = page;
   i32[Header.BinMaps + level] = i32[Header.BinMaps + level]! | (1 << bin);
   i32[Header.LevelMap] = i32[Header.LevelMap]! | (1 << level);
 }
@@ -509,14 +522,16 @@ function takeRun(slab: Slab, page: number, pages: number, isLeaving = true): voi
   }
   const next = i32[at + Page.Next]!;
   const previous = i32[at + Page.Previous]!;
+  const level = levelOf(pages);
+  const bin = binOf(pages, level);
+  const headAt = Header.Bins + level * BINS_PER_LEVEL + bin;
   if (next !== 0) i32[descriptors + next * DESCRIPTOR_WORDS + Page.Previous] = previous;
+  else i32[headAt + BIN_COUNT] = previous;
   if (previous !== 0) {
     i32[descriptors + previous * DESCRIPTOR_WORDS + Page.Next] = next;
     return;
   }
-  const level = levelOf(pages);
-  const bin = binOf(pages, level);
-  i32[Header.Bins + level * BINS_PER_LEVEL + bin] = next;
+  i32[headAt] = next;
   if (next !== 0) return;
   const bins = i32[Header.BinMaps + level]! & ~(1 << bin);
   i32[Header.BinMaps + level] = bins;
@@ -524,9 +539,9 @@ function takeRun(slab: Slab, page: number, pages: number, isLeaving = true): voi
 }
 
 /**
- * Finds a dirty free run of at least `pagesMin` pages, marks up to `pagesMax` of its pages clean
- * and returns its first page, or 0. The caller gives exactly those pages back to the system, under
- * the same lock: `give(byteOffset, bytes)`.
+ * Finds a dirty free run of at least `pagesMin` pages, or of nearly so many, marks up to `pagesMax`
+ * of its pages clean and gives exactly those back to the system, under the same lock:
+ * `give(byteOffset, bytes)`. False when there is none.
  */
 export function purge(
   slab: Slab,
@@ -536,27 +551,111 @@ export function purge(
 ): boolean {
   const { i32 } = slab;
   const descriptors = i32[Header.DescriptorsAt]!;
-  for (let level = LEVEL_COUNT - 1; level >= levelOf(pagesMin); level--) {
-    for (let bin = BINS_PER_LEVEL - 1; bin >= 0; bin--) {
-      let page = i32[Header.Bins + level * BINS_PER_LEVEL + bin]!;
-      for (let looked = 0; page !== 0 && looked < 8; looked++) {
-        const at = descriptors + page * DESCRIPTOR_WORDS;
-        const pages = i32[at + Page.Extent]!;
-        if ((i32[at + Page.State]! & DIRTY_BIT) !== 0 && pages >= pagesMin) {
-          const cleaned = Math.min(pages, pagesMax);
-          takeRun(slab, page, pages);
-          markTaken(slab, page, cleaned);
-          if (pages > cleaned) putRun(slab, page + cleaned, pages - cleaned, true);
-          give(page * PAGE_BYTES, cleaned * PAGE_BYTES);
-          putRun(slab, page, cleaned, false);
-          i32[Header.PurgedPages] = i32[Header.PurgedPages]! + cleaned;
-          return true;
-        }
-        page = i32[at + Page.Next]!;
-      }
-    }
+  for (let bin = BIN_COUNT - 1; bin >= levelOf(pagesMin) * BINS_PER_LEVEL; bin--) {
+    const page = i32[Header.Bins + bin]!;
+    if (page === 0) continue;
+    const at = descriptors + page * DESCRIPTOR_WORDS;
+    if ((i32[at + Page.State]! & DIRTY_BIT) === 0) continue;
+    const pages = i32[at + Page.Extent]!;
+    const cleaned = Math.min(pages, pagesMax);
+    takeRun(slab, page, pages);
+    markTaken(slab, page, cleaned);
+    if (pages > cleaned) putRun(slab, page + cleaned, pages - cleaned, true);
+    give(page * PAGE_BYTES, cleaned * PAGE_BYTES);
+    putRun(slab, page, cleaned, false);
+    i32[Header.PurgedPages] = i32[Header.PurgedPages]! + cleaned;
+    return true;
   }
   return false;
+}
+
+// ── Moving blocks together, for moving.ts ────────────────────────────────────────────────────
+
+/**
+ * Moves the block at `ref` out of a span that has fewer blocks than `limits` says for its class,
+ * and returns where its bytes now are: the caller changes whatever refers to it. `ref` itself where
+ * the block stays. The span takes no new blocks from now on, so that it becomes empty.
+ */
+export function moveBlock(slab: Slab, ref: BlockRef, limits: Int32Array): BlockRef {
+  const { i32 } = slab;
+  const descriptors = i32[Header.DescriptorsAt]!;
+  let page = ref >>> PAGE_GRANULE_SHIFT;
+  let at = descriptors + page * DESCRIPTOR_WORDS;
+  let state = i32[at + Page.State]!;
+  if ((state & KIND_MASK) === Kind.SpanInside) {
+    page = i32[at + Page.Next]!;
+    at = descriptors + page * DESCRIPTOR_WORDS;
+    state = i32[at + Page.State]!;
+  }
+  // Runs are whole pages: nothing is won by moving one.
+  if ((state & KIND_MASK) !== Kind.Span) return ref;
+  const sizeClass = (state >>> CLASS_SHIFT) & CLASS_MASK;
+  if ((state & EMPTIED_BIT) === 0) {
+    if (state >>> USED_SHIFT >= limits[sizeClass]!) return ref;
+    // The first one of the list is what others are moved to.
+    if (page === i32[Header.ClassHeads + sizeClass]) return ref;
+    unlinkSpan(slab, page, at, Header.ClassHeads + sizeClass);
+    linkSpan(slab, page, at, Header.EmptiedSpans);
+    i32[at + Page.State] = state | EMPTIED_BIT;
+  }
+  // What commands may have been promised is not used up.
+  const granules = CLASS_SIZES[sizeClass]!;
+  if (!reserve(slab, granules << 3)) return ref;
+  const moved = allocate(slab, granules << 3);
+  i32.copyWithin(moved << 1, ref << 1, (ref + granules) << 1);
+  release(slab, ref);
+  return moved;
+}
+
+/**
+ * Counts up to `most` spans of a class that have room into `counts`, by how many of their blocks
+ * are in use in parts of `counts.length`. Returns their blocks.
+ */
+export function countSpans(
+  slab: Slab,
+  sizeClass: number,
+  most: number,
+  counts: Int32Array,
+): number {
+  const { i32 } = slab;
+  const descriptors = i32[Header.DescriptorsAt]!;
+  const blocks = CLASS_BLOCKS[sizeClass]!;
+  let page = i32[Header.ClassHeads + sizeClass]!;
+  let used = 0;
+  for (let left = most; page !== 0 && left > 0; left--) {
+    const at = descriptors + page * DESCRIPTOR_WORDS;
+    const here = i32[at + Page.State]! >>> USED_SHIFT;
+    const part = Math.floor((here * counts.length) / blocks);
+    counts[part] = counts[part]! + 1;
+    used += here;
+    page = i32[at + Page.Next]!;
+  }
+  return used;
+}
+
+/** Blocks of a span of the class. */
+export function blocksOfClass(sizeClass: number): number {
+  return CLASS_BLOCKS[sizeClass]!;
+}
+
+/** Pages of a span of the class. */
+export function pagesOfClass(sizeClass: number): number {
+  return CLASS_PAGES[sizeClass]!;
+}
+
+/** Lets up to `budget` spans that are not empty yet take blocks again. True when all do. */
+export function endEmptying(slab: Slab, budget: number): boolean {
+  const { i32 } = slab;
+  for (let left = budget; left > 0; left--) {
+    const page = i32[Header.EmptiedSpans]!;
+    if (page === 0) return true;
+    const at = i32[Header.DescriptorsAt]! + page * DESCRIPTOR_WORDS;
+    const state = i32[at + Page.State]!;
+    unlinkSpan(slab, page, at, Header.EmptiedSpans);
+    i32[at + Page.State] = state & ~EMPTIED_BIT;
+    linkSpan(slab, page, at, Header.ClassHeads + ((state >>> CLASS_SHIFT) & CLASS_MASK));
+  }
+  return i32[Header.EmptiedSpans] === 0;
 }
 
 /** Pages held by spans and runs, and free ones that may still be resident, in bytes. */
@@ -588,6 +687,8 @@ export interface PageFacts {
   readonly freed: readonly number[];
   /** Blocks that were handed out at least once. */
   readonly carvedCount: number;
+  /** Of a span: it takes no new blocks, see slab/moving.ts. */
+  readonly isEmptied: boolean;
   /** Does every inner page that somebody may look at lead to this one? */
   readonly isBackedUp: boolean;
 }
@@ -626,6 +727,7 @@ export function pageFacts(slab: Slab, page: number): PageFacts {
     usedCount: isSpan ? state >>> USED_SHIFT : 0,
     freed: isSpan ? freedBlocks(slab, page, extent & FREE_MASK, CLASS_SIZES[sizeClass]!) : [],
     carvedCount: isSpan ? extent >>> CARVED_SHIFT : 0,
+    isEmptied: isSpan && (state & EMPTIED_BIT) !== 0,
     isBackedUp,
   };
 }
@@ -647,18 +749,20 @@ export function binNumber(pages: number): number {
   return level * BINS_PER_LEVEL + binOf(pages, level);
 }
 
-export const BIN_COUNT = LEVEL_COUNT * BINS_PER_LEVEL;
 export const CLASS_COUNT = CLASS_GRANULES.length;
 
-/** The first page of a bin's list; `isMarked` is what the bitmaps say of it. */
-export function binFacts(slab: Slab, bin: number): { head: number; isMarked: boolean } {
+/** The first and the last page of a bin's list; `isMarked` is what the bitmaps say of it. */
+export function binFacts(
+  slab: Slab,
+  bin: number,
+): { head: number; tail: number; isMarked: boolean } {
   const { i32 } = slab;
   const level = Math.floor(bin / BINS_PER_LEVEL);
   const bits = i32[Header.BinMaps + level]!;
   const isLevelMarked = (i32[Header.LevelMap]! & (1 << level)) !== 0;
   const isMarked = (bits & (1 << (bin % BINS_PER_LEVEL))) !== 0;
   assert(isLevelMarked === (bits !== 0), 'a level is marked when one of its bins is');
-  return { head: i32[Header.Bins + bin]!, isMarked };
+  return { head: i32[Header.Bins + bin]!, tail: i32[Header.BinTails + bin]!, isMarked };
 }
 
 /** The first page of the list of spans with room, 0 for none. */

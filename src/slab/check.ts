@@ -81,40 +81,59 @@ function checkSpan(facts: PageFacts): void {
 function checkBins(slab: Slab, found: ReadonlyMap<number, PageFacts>): void {
   let listed = 0;
   for (let bin = 0; bin < BIN_COUNT; bin++) {
-    const { head, isMarked } = binFacts(slab, bin);
+    const { head, tail, isMarked } = binFacts(slab, bin);
     assert(isMarked === (head !== 0), 'a bin is marked when it has a run');
     let previous = 0;
+    let isDirty = true;
     for (let page = head; page !== 0; ) {
       const facts = found.get(page);
       assert(facts?.kind === 'free', 'a bin lists free runs');
+      assert(isDirty || !facts.isDirty, 'clean runs stand behind dirty ones');
+      isDirty = facts.isDirty;
       assert(binNumber(facts.pages) === bin, 'a free run stands in the bin of its length');
       assert(facts.previous === previous, 'a bin links back');
       previous = page;
       page = facts.next;
       listed++;
     }
+    assert(previous === tail, 'a bin knows its last run');
   }
   const free = [...found.values()].filter((facts) => facts.kind === 'free');
   assert(listed === free.length, 'every free run stands in a bin');
 }
 
 function checkSpanLists(slab: Slab, found: ReadonlyMap<number, PageFacts>): void {
-  let listed = 0;
+  let listed = checkSpanList(found, slab.i32[Header.EmptiedSpans]!, (facts) => facts.isEmptied);
   for (let sizeClass = 0; sizeClass < CLASS_COUNT; sizeClass++) {
-    let previous = 0;
-    for (let page = spanHead(slab, sizeClass); page !== 0; ) {
-      const facts = found.get(page);
-      assert(facts?.kind === 'span', 'a list of spans lists spans');
-      assert(facts.sizeClass === sizeClass, 'a span stands in the list of its class');
-      assert(facts.usedCount < facts.blockCount, 'a listed span has room');
-      assert(facts.previous === previous, 'a list of spans links back');
-      previous = page;
-      page = facts.next;
-      listed++;
-    }
+    listed += checkSpanList(
+      found,
+      spanHead(slab, sizeClass),
+      (facts) => facts.sizeClass === sizeClass && !facts.isEmptied,
+    );
   }
   const open = [...found.values()].filter(
     (facts) => facts.kind === 'span' && facts.usedCount < facts.blockCount,
   );
   assert(listed === open.length, 'every span with room is listed');
+}
+
+/** How many spans the list has that begins at page `head`. */
+function checkSpanList(
+  found: ReadonlyMap<number, PageFacts>,
+  head: number,
+  belongs: (facts: PageFacts) => boolean,
+): number {
+  let listed = 0;
+  let previous = 0;
+  for (let page = head; page !== 0; ) {
+    const facts = found.get(page);
+    assert(facts?.kind === 'span', 'a list of spans lists spans');
+    assert(belongs(facts), 'a span stands in the list that it belongs to');
+    assert(facts.usedCount < facts.blockCount, 'a listed span has room');
+    assert(facts.previous === previous, 'a list of spans links back');
+    previous = page;
+    page = facts.next;
+    listed++;
+  }
+  return listed;
 }

@@ -60,12 +60,16 @@ export const enum Header {
   LevelMap = HighPage + 1,
   PurgedPages = LevelMap + 1,
   PeakGranules = PurgedPages + 1,
+  // Head of the list of spans that are being emptied: nothing is allocated in them.
+  EmptiedSpans = PeakGranules + 1,
   // One bitmap of second-level bins for each first level (20 levels: 2^19 pages in 2 GiB).
   BinMaps = UsedGranules + 16,
   // Heads of the bins of free runs: 20 levels × 4.
   Bins = BinMaps + 32,
+  // Their last runs: clean ones stand behind dirty ones.
+  BinTails = Bins + 80,
   // Heads of the lists of pages with room, one per size class.
-  ClassHeads = Bins + 80,
+  ClassHeads = BinTails + 80,
   // Background work of the owner: lists of what is detached, see keyspace/detached.ts, how many
   // keys had it, and where upkeep stopped.
   Detached = ClassHeads + 64,

@@ -37,7 +37,14 @@ export const enum Counter {
   AclKeyDenied = 21,
   AclChannelDenied = 22,
   MigrateSockets = 23,
-  Count = 24,
+  DefragHits = 24,
+  DefragMisses = 25,
+  DefragKeyHits = 26,
+  DefragKeyMisses = 27,
+  DefragScanned = 28,
+  /** The share of its time, in percent, that the thread moves blocks for; 0 while it does not. */
+  DefragPercent = 29,
+  Count = 30,
 }
 
 /** Redis stops telling codes apart here: a script could invent any number of them. */
@@ -50,6 +57,8 @@ const enum Shared {
   ErrorCount = 1,
   /** Counts resets: threads forget what they know of error codes. */
   Generation = 2,
+  /** Threads that move blocks together. */
+  Defragmenting = 3,
   // Doubles from here on, by word; all even.
   PeakBytes = 4,
   PeakMs = 6,
@@ -68,7 +77,10 @@ const enum Shared {
   ReplicationId = 16,
   CyclesPerSecond = 40,
   CycleUs = 42,
-  Words = 44,
+  /** Some thread moves blocks since; 0 while none does. */
+  DefragSinceMs = 44,
+  DefragMs = 46,
+  Words = 48,
 }
 
 export interface LoadingFigures {
@@ -84,6 +96,15 @@ const ERROR_NAMES_AT = Shared.Words;
 const BLOCKS_AT = (Shared.Words + ERROR_CODES_MAX * ERROR_NAME_WORDS) >> 1;
 const ERRORS_AT = Counter.Count + Lookup.Words + 1;
 const BLOCK_DOUBLES = ERRORS_AT + ERROR_CODES_MAX;
+
+/** What CONFIG RESETSTAT leaves: these say how things are, or belong to the process. */
+const KEPT_COUNTERS = [
+  Counter.CpuUserUs,
+  Counter.CpuSystemUs,
+  Counter.Changes,
+  Counter.MigrateSockets,
+  Counter.DefragPercent,
+];
 
 /** Seconds' figures are means of so many samples, as in Redis. */
 const SAMPLES = 16;
@@ -166,6 +187,33 @@ export class ServerStats {
     const sinceMs = this.f64[Shared.ExceededSinceMs >> 1]!;
     const currentMs = sinceMs === 0 ? 0 : Math.max(0, nowMs - sinceMs);
     return { totalMs: this.f64[Shared.ExceededMs >> 1]! + currentMs, currentMs };
+  }
+
+  /** This thread begins to move blocks together, or ends. */
+  defragBegan(nowMs: number): void {
+    // Whoever is the first, or the last, of them keeps the time of all.
+    if (Atomics.add(this.i32, Shared.Defragmenting, 1) === 0) {
+      this.f64[Shared.DefragSinceMs >> 1] = nowMs;
+    }
+  }
+
+  defragEnded(nowMs: number): void {
+    const { f64 } = this;
+    if (Atomics.sub(this.i32, Shared.Defragmenting, 1) !== 1) return;
+    const sinceMs = f64[Shared.DefragSinceMs >> 1]!;
+    f64[Shared.DefragSinceMs >> 1] = 0;
+    f64[Shared.DefragMs >> 1] = f64[Shared.DefragMs >> 1]! + Math.max(0, nowMs - sinceMs);
+  }
+
+  /** For how long blocks have been moved, in all and since it began this time, and how hard. */
+  defragTime(nowMs: number): { totalMs: number; currentMs: number; percent: number } {
+    const sinceMs = this.f64[Shared.DefragSinceMs >> 1]!;
+    const currentMs = sinceMs === 0 ? 0 : Math.max(0, nowMs - sinceMs);
+    let percent = 0;
+    for (let thread = 0; thread < this.threadCount; thread++) {
+      percent = Math.max(percent, this.of(thread, Counter.DefragPercent));
+    }
+    return { totalMs: this.f64[Shared.DefragMs >> 1]! + currentMs, currentMs, percent };
   }
 
   // ---- reading --------------------------------------------------------------------------------
@@ -288,8 +336,8 @@ export class ServerStats {
   }
 
   /** CONFIG RESETSTAT; counts of other threads that are being written may survive by one. */
-  reset(): void {
-    const kept = [Counter.CpuUserUs, Counter.CpuSystemUs, Counter.Changes, Counter.MigrateSockets];
+  reset(nowMs: number): void {
+    const kept = KEPT_COUNTERS;
     for (let thread = 0; thread < this.threadCount; thread++) {
       const at = this.blockAt(thread);
       const values = kept.map((counter) => this.f64[at + counter]!);
@@ -298,6 +346,8 @@ export class ServerStats {
         this.f64[at + counter] = values[index]!;
       });
     }
+    this.f64[Shared.DefragMs >> 1] = 0;
+    if (this.f64[Shared.DefragSinceMs >> 1] !== 0) this.f64[Shared.DefragSinceMs >> 1] = nowMs;
     this.take();
     this.i32[Shared.ErrorCount] = 0;
     this.i32[Shared.Generation] = this.i32[Shared.Generation]! + 1;

@@ -17,13 +17,17 @@ export const enum Chain {
   Walk = 7,
   Front = 8,
   Back = 9,
-  Words = 10,
+  Handed = 10,
+  Left = 11,
+  Words = 12,
 }
 export const enum Place {
   Node = 0,
   Elements = 1,
   Bytes = 2,
-  Words = 3,
+  /** Of a snapshot's walk: see chain-first.ts. */
+  Number = 3,
+  Words = 4,
 }
 
 /** What Redis allows for besides the text, when it looks whether an element fits a node. */

@@ -5,13 +5,13 @@
 //
 //   chain, a block of its own
 //   ┌──────────┬───────┬──────────────────┬──────────────┬───────────┬─────────────────┬─────────┐
-//   │ elements │ nodes │ first: its place │ mask: places │ directory │ most bytes and  │ walk, 3 │
+//   │ elements │ nodes │ first: its place │ mask: places │ directory │ most bytes and  │ walk, 5 │
 //   │          │       │ in the ring      │ less one     │           │ elements a node │ words   │
 //   └──────────┴───────┴──────────────────┴──────────────┴───────────┴─────────────────┴─────────┘
-//   directory: three words for each place of the ring
-//   ┌──────┬──────────┬───────┬──────┬──────────┬───────┬── …
-//   │ node │ elements │ bytes │ node │ elements │ bytes │
-//   └──────┴──────────┴───────┴──────┴──────────┴───────┴── …
+//   directory: four words for each place of the ring; numbers are of a snapshot's walk
+//   ┌──────┬──────────┬───────┬────────┬──────┬──────────┬───────┬────────┬── …
+//   │ node │ elements │ bytes │ number │ node │ elements │ bytes │ number │
+//   └──────┴──────────┴───────┴────────┴──────┴──────────┴───────┴────────┴── …
 //
 // A node holds elements up to a limit of bytes or of elements (list-max-listpack-size, as it was
 // when the chain was made). Which elements share a node is what Redis would do with its quicklist:
@@ -22,7 +22,7 @@
 // A node that is begun at an end gets its full size at once, so that pushes do not move it; when
 // the next node is begun it gives back what it has to spare. Rejected: nodes linked to each other.
 // That needs eight bytes more a node and a cache miss a node for LINDEX; inserting into the middle
-// of the directory moves a part of it, but twelve bytes of it stand for some eight kilobytes of
+// of the directory moves a part of it, but 16 bytes of it stand for some eight kilobytes of
 // list. Rejected, too: nodes that end by the bytes they take here. That is six percent less memory
 // for elements of sixteen bytes, and another answer to OBJECT ENCODING.
 
@@ -41,7 +41,7 @@ import {
   SMALL_BYTES_MAX,
 } from '../slab/alloc.js';
 import { NONE, type Slab } from '../slab/slab.js';
-import { checkChainWalk, placesChanged, savePlaceFirst } from './chain-first.js';
+import { checkChainWalk, leavePlace, placesChanged, savePlaceFirst } from './chain-first.js';
 import { allows, Chain, type ChainRef, Place, placeAt } from './chain-layout.js';
 import {
   checkPacked,
@@ -264,6 +264,7 @@ function insertPlace(
   i32[place + Place.Node] = node;
   i32[place + Place.Elements] = elements;
   i32[place + Place.Bytes] = bytes;
+  i32[place + Place.Number] = 0;
   i32[at + Chain.Nodes] = nodes + 1;
   i32[at + Chain.Elements] = i32[at + Chain.Elements]! + elements;
 }
@@ -272,11 +273,11 @@ function insertPlace(
 function removePlace(slab: Slab, chain: ChainRef, index: number): void {
   const { i32 } = slab;
   const at = chain << 1;
-  savePlaceFirst(slab, chain, index);
+  const isLeft = leavePlace(slab, chain, index);
   placesChanged(slab, chain, index, -1);
   const place = placeAt(slab, chain, index);
   const nodes = i32[at + Chain.Nodes]! - 1;
-  releasePacked(slab, i32[place + Place.Node]! as BlockRef);
+  if (!isLeft) releasePacked(slab, i32[place + Place.Node]! as BlockRef);
   i32[at + Chain.Elements] = i32[at + Chain.Elements]! - i32[place + Place.Elements]!;
   if (index < nodes >>> 1 || index === 0) {
     for (let moved = index; moved > 0; moved--) copyPlace(slab, chain, moved - 1, moved);
@@ -296,6 +297,7 @@ function copyPlace(slab: Slab, chain: ChainRef, from: number, to: number): void 
   i32[target + Place.Node] = i32[source + Place.Node]!;
   i32[target + Place.Elements] = i32[source + Place.Elements]!;
   i32[target + Place.Bytes] = i32[source + Place.Bytes]!;
+  i32[target + Place.Number] = i32[source + Place.Number]!;
 }
 
 function resizeDirectory(slab: Slab, chain: ChainRef, places: number): void {
@@ -320,6 +322,7 @@ function moveDirectory(slab: Slab, chain: ChainRef, places: number, directory: B
     i32[to + Place.Node] = i32[from + Place.Node]!;
     i32[to + Place.Elements] = i32[from + Place.Elements]!;
     i32[to + Place.Bytes] = i32[from + Place.Bytes]!;
+    i32[to + Place.Number] = i32[from + Place.Number]!;
   }
   release(slab, i32[at + Chain.Directory]! as BlockRef);
   i32[at + Chain.First] = 0;

@@ -14,6 +14,7 @@
 
 import { assert } from '../base/assert.js';
 import { allocate, type BlockRef, capacityOf, release } from '../slab/alloc.js';
+import { moveAt, moving } from '../slab/moving.js';
 import { NONE, type Slab } from '../slab/slab.js';
 
 /** A heap's two words, inside a root or a block of its owner. All zero is an empty heap. */
@@ -145,6 +146,11 @@ export function movedInHeap(slab: Slab, rootAt: number, from: number, to: number
   const at = elementAt(slab, rootAt, placeOf(slab, from));
   slab.i32[at + Element.Ref] = to;
   slab.i32[(to << 1) + Owner.Place] = slab.i32[(from << 1) + Owner.Place]!;
+}
+
+/** What the heap refers to stands at `ref` now, its place copied along. */
+export function refMoved(slab: Slab, rootAt: number, ref: number): void {
+  slab.i32[elementAt(slab, rootAt, placeOf(slab, ref)) + Element.Ref] = ref;
 }
 
 function put(
@@ -283,6 +289,25 @@ function replaceBlocks(slab: Slab, rootAt: number, next: BlockRef, words: number
     release(slab, previous as BlockRef);
   }
   i32[rootAt + HeapRoot.Blocks] = next;
+}
+
+/**
+ * Moves the heap's own blocks together (slab/moving.ts), from chunk `chunk` on, until the budget is
+ * spent. Returns the chunk to go on with, 0 when all have been met.
+ */
+export function moveHeap(slab: Slab, rootAt: number, chunk: number): number {
+  const { i32 } = slab;
+  if (i32[rootAt + HeapRoot.Blocks] === NONE) return 0;
+  if (chunk === 0) moveAt(slab, rootAt + HeapRoot.Blocks);
+  const count = i32[rootAt + HeapRoot.Count]!;
+  if (count <= CHUNK_ELEMENTS) return 0;
+  const directoryAt = i32[rootAt + HeapRoot.Blocks]! << 1;
+  const chunks = ((count - 1) >>> CHUNK_SHIFT) + 1;
+  for (let at = chunk; at < chunks; at++) {
+    if (moving.units <= 0 && at > chunk) return at;
+    moveAt(slab, directoryAt + at);
+  }
+  return 0;
 }
 
 /** Frees the heap's blocks; what it refers to is the caller's, and its places are not reset. */

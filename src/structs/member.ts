@@ -1,5 +1,5 @@
 // A member of a sorted set: one block with its score and its name. A table finds it by name, a tree
-// keeps it in order; both hold its ref, so it never moves.
+// keeps it in order; both hold its ref.
 //
 //    word 0            2          3
 //   ┌─────────────────┬──────────┬──────────────┐

@@ -15,7 +15,7 @@ import {
   setEpoch,
   TableRoot,
 } from './table.js';
-import { isWalked, Walk, walkedNodes } from './walked.js';
+import { isWalked, Order, Walk, walkedNodes } from './walked.js';
 
 /** Something in the bucket for `hash` is about to change: the walk has it first. */
 export function saveBucketFirst(slab: Slab, rootAt: number, hash: number): void {
@@ -26,12 +26,12 @@ export function saveBucketFirst(slab: Slab, rootAt: number, hash: number): void 
   if (bucket === 0) return;
   const epoch = walk & Walk.EpochMask;
   if (epochOf(slab, bucket) === epoch) return;
-  walkedNodes.save(slab, walkAt, bucket, false);
+  walkedNodes.save(slab, walkAt, bucket, Order.None);
   setEpoch(slab, bucket, epoch);
 }
 
-/** Takes over the elements of a first bucket. */
-export type TakeNode = (slab: Slab, walkAt: number, node: number) => void;
+/** Takes over the elements of a node, for the thread that walks. */
+export type TakeNode = (slab: Slab, walkAt: number, node: number, order: number) => void;
 
 /**
  * Goes on with the walk from `position`, over at least one of them and at most `buckets`, until
@@ -53,7 +53,7 @@ export function walkTable(
     // The table is gone, with all that was in it.
     if (bucket === NONE) return SCAN_END;
     if (epochOf(slab, bucket) !== epoch) {
-      take(slab, walkAt, bucket);
+      take(slab, walkAt, bucket, Order.None);
       setEpoch(slab, bucket, epoch);
     }
     at = nextPosition(slab, rootAt, at);

@@ -10,7 +10,7 @@ import { type MemberRef, nameBytes, nameStart, scoreOf } from './member.js';
 import type { TakeNode } from './table-first.js';
 import { leafAt, TreeRoot } from './tree.js';
 import { Inner, Leaf } from './tree-node.js';
-import { isWalked, Walk } from './walked.js';
+import { isWalked, Order, Walk } from './walked.js';
 
 /** Up to where the walk has come. */
 export class TreePlace {
@@ -63,7 +63,7 @@ export function walkTree(
   let hasTaken = false;
   for (let left = leaves; ; left--) {
     if (i32[leaf + Leaf.Epoch] !== epoch) {
-      take(slab, walkAt, leaf);
+      take(slab, walkAt, leaf, Order.None);
       i32[leaf + Leaf.Epoch] = epoch;
       hasTaken = true;
     }

@@ -27,7 +27,7 @@ import {
   orderOfMember,
   scoreOrder,
 } from './member.js';
-import { Walk, walkedNodes } from './walked.js';
+import { Order, Walk, walkedNodes } from './walked.js';
 
 export const LEAF_MAX = 84;
 export const INNER_MAX = 51;
@@ -284,7 +284,7 @@ export function saveLeafFirst(slab: Slab, walkAt: number, leaf: number): void {
   const { i32 } = slab;
   const epoch = i32[walkAt]! & Walk.EpochMask;
   if (i32[leaf + Leaf.Epoch] === epoch) return;
-  walkedNodes.save(slab, walkAt, leaf, false);
+  walkedNodes.save(slab, walkAt, leaf, Order.None);
   i32[leaf + Leaf.Epoch] = epoch;
 }
 

@@ -3,10 +3,10 @@
 // common is one word in the root of the value, and what is here.
 //
 //   walk word; what a chain has besides: see chain-first.ts
-//   ┌───────┬────────┬───────┬──────┬────────────────────────┐
-//   │ epoch │ walked │ timed │ kind │ nodes of a chain that  │
-//   │ 1 bit │ 1 bit  │ 1 bit │ 2    │ were handed over, 27   │
-//   └───────┴────────┴───────┴──────┴────────────────────────┘
+//   ┌───────┬────────┬───────┬──────┬──────────┬───────────────────┐
+//   │ epoch │ walked │ timed │ kind │ numbered │ the owner's, as   │
+//   │ 1 bit │ 1 bit  │ 1 bit │ 3    │ 1 bit    │ it pleases        │
+//   └───────┴────────┴───────┴──────┴──────────┴───────────────────┘
 //
 // - The walk of a value begins by turning its epoch over: now every node has another one.
 // - The walk goes from node to node, hands over what has the other epoch, and gives it the value's.
@@ -18,9 +18,8 @@
 // So at every moment an element of the cut is either handed over, or stands, unchanged, in a node
 // with the other epoch; and none stands in both. When the walk has passed the last node, all nodes
 // have the value's epoch, so one bit is enough for it. In what order nodes are handed over does not
-// matter for sets, hashes and sorted sets. It does for chains, which know only what lies between
-// two ends that grow towards each other (chain-first.ts). Their nodes are numbered as they are
-// handed over, because those of several threads may arrive in another order.
+// matter: those of sets, hashes and sorted sets are written as they come, and all others come with
+// what tells where they belong, a number or a key (Order).
 
 import type { Slab } from '../slab/slab.js';
 
@@ -29,11 +28,12 @@ export const enum Walk {
   Walked = 2,
   /** Of hashes: their fields are written with times. */
   Timed = 4,
+  /** Of lists: each place knows the number of its node. */
+  Numbered = 64,
 }
 
 const KIND_SHIFT = 3;
-const KIND_MASK = 3;
-const ORDER_SHIFT = 5;
+const KIND_MASK = 7;
 
 /** Whose nodes they are. */
 export const enum WalkKind {
@@ -41,13 +41,45 @@ export const enum WalkKind {
   Hash = 1,
   SortedSet = 2,
   List = 3,
+  Stream = 4,
+  Array = 5,
+  String = 6,
 }
 
-/**
- * Takes over a node of the value whose walk word is at `walkAt`, before it changes. Of a chain:
- * does it follow on what was taken over from the front, or precede what was from the back?
- */
-export type SaveNode = (slab: Slab, walkAt: number, node: number, isFromBack: boolean) => void;
+/** Where a node belongs in its value: the lowest bits of a word say what the rest is. */
+export const enum Order {
+  /** Anywhere. */
+  None = 0,
+  /** It has a number, from 1 on. */
+  Number = 1,
+  /** It begins with a key of 16 bytes; and the value has several sections, from 0 on. */
+  Key = 2,
+  /** As Key, of a node that the walk takes over before it has come to its key. */
+  KeyAhead = 3,
+}
+
+export const enum OrderBits {
+  Mask = 3,
+  Shift = 2,
+}
+
+/** The order of the node with this number. */
+export function numberOrder(number: number): number {
+  return (number << OrderBits.Shift) | Order.Number;
+}
+
+/** As keyOrder, for a node that the walk takes over before it has come to its key. */
+export function aheadOrder(section: number): number {
+  return (section << OrderBits.Shift) | Order.KeyAhead;
+}
+
+/** The order of a node with a key in a section. */
+export function keyOrder(section: number): number {
+  return (section << OrderBits.Shift) | Order.Key;
+}
+
+/** Takes over a node of the value whose walk word is at `walkAt`, before it changes. */
+export type SaveNode = (slab: Slab, walkAt: number, node: number, order: number) => void;
 
 /** Where nodes go that are about to change; a thread that executes commands sets it once. */
 export const walkedNodes: { save: SaveNode } = {
@@ -64,17 +96,6 @@ export function isTimed(slab: Slab, walkAt: number): boolean {
 
 export function walkKindOf(slab: Slab, walkAt: number): WalkKind {
   return ((slab.i32[walkAt]! >>> KIND_SHIFT) & KIND_MASK) as WalkKind;
-}
-
-/**
- * Which of the nodes that writers hand over is the next one: from 1 on for chains, which have fewer
- * nodes than 27 bits can count; 0 for all others.
- */
-export function takeOrder(slab: Slab, walkAt: number): number {
-  if (walkKindOf(slab, walkAt) !== WalkKind.List) return 0;
-  const { i32 } = slab;
-  i32[walkAt] = i32[walkAt]! + (1 << ORDER_SHIFT);
-  return i32[walkAt]! >>> ORDER_SHIFT;
 }
 
 /** The walk of a value begins. */

@@ -48,6 +48,43 @@ export const enum Encoding {
   PackedTimed = 11,
 }
 
+/**
+ * Where a walk goes on that moves the blocks of one value together. All of it is by value, not by
+ * address: any command may change the value in between.
+ */
+export class MovePlace {
+  /** Which part of the value, in an order of its type's; DONE when all have been walked through. */
+  stage = 0;
+  /** A position, rank or number in the part, and one in what stands there. */
+  place = 0;
+  inner = 0;
+  /** An ID in a tree of them. */
+  readonly id = new Int32Array(4);
+
+  static readonly DONE = -1;
+
+  begin(): this {
+    this.next(0);
+    return this;
+  }
+
+  /** Goes on with the beginning of another part. */
+  next(stage: number): void {
+    this.stage = stage;
+    this.place = 0;
+    this.inner = 0;
+    this.id.fill(0);
+  }
+
+  end(): void {
+    this.next(MovePlace.DONE);
+  }
+
+  get isDone(): boolean {
+    return this.stage === MovePlace.DONE;
+  }
+}
+
 /** What the keyspace asks of a structured type. `root` is what the entry's payload holds. */
 export interface ValueKind {
   /** Redis's name, for OBJECT ENCODING. */
@@ -65,6 +102,12 @@ export interface ValueKind {
   copy(slab: Slab, encoding: Encoding, root: number, target: Slab): number;
   /** Bytes of slab that the value holds, for MEMORY USAGE. */
   heldBytes(slab: Slab, encoding: Encoding, root: number): number;
+  /**
+   * Moves blocks of the value together (slab/moving.ts), from `place` on and until the budget is
+   * spent or all is done; returns the root, which may have moved as well. No snapshot may be
+   * walking through the value. The value does not lie inside its entry.
+   */
+  move(slab: Slab, encoding: Encoding, root: number, place: MovePlace): number;
   /** Throws when the structure is broken: tests and DEBUG. */
   check(slab: Slab, encoding: Encoding, root: number): void;
   /** For values that know their key: they hang on a key of this hash now (COPY, RENAME). */

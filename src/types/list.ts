@@ -11,6 +11,7 @@ import {
 } from '../base/ascii.js';
 import { copyBytes, equalBytes } from '../base/bytes.js';
 import { type BlockRef, capacityOf } from '../slab/alloc.js';
+import { move } from '../slab/moving.js';
 import { NONE, type Slab } from '../slab/slab.js';
 import {
   adoptNode,
@@ -41,6 +42,7 @@ import {
   nodeElementsMax,
 } from '../structs/chain.js';
 import { chainWalkAt } from '../structs/chain-first.js';
+import { moveChain, moveNodes } from '../structs/chain-move.js';
 import {
   checkPacked,
   copyPacked,
@@ -394,6 +396,15 @@ export const listKind: ValueKind = {
   heldBytes(slab, encoding, root) {
     if (encoding === Encoding.Packed) return capacityOf(slab, root as BlockRef);
     return chainHeldBytes(slab, root as ChainRef);
+  },
+  move(slab, encoding, root, place) {
+    const isChain = encoding === Encoding.Chain;
+    const first = place.place === 0;
+    let moved = root;
+    if (first) moved = isChain ? moveChain(slab, root as ChainRef) : move(slab, root);
+    if (isChain) place.place = moveNodes(slab, moved as ChainRef, place.place);
+    if (!isChain || place.place === 0) place.end();
+    return moved;
   },
   check(slab, encoding, root) {
     if (encoding === Encoding.Packed) checkPacked(slab, root as BlockRef);

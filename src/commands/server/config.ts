@@ -77,7 +77,7 @@ const resetstat = sub({
   visits: true,
   run(context) {
     const { keyspace, reply, server } = context;
-    server.stats.reset();
+    server.stats.reset(context.nowMs);
     server.commandStats.reset();
     server.saving.resetCounts();
     for (let index = 0; index < keyspace.partitions.length; index++) {

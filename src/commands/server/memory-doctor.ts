@@ -49,7 +49,8 @@ function memoryFindings(figures: MemoryFigures): string[] {
   if (isNotable(active, allocated, ALLOCATOR_RATIO)) {
     findings.push(
       `Fragmentation: ${humanBytes(allocated)} of data stand in pages of ${humanBytes(active)}. ` +
-        'That is the trace of many deletions between keys that stay; new data fills the gaps.',
+        'That is the trace of many deletions between keys that stay; new data fills the gaps. ' +
+        'CONFIG SET activedefrag yes closes them.',
     );
   }
   if (isNotable(resident, active, ALLOCATOR_RATIO)) {

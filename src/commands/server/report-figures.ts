@@ -131,7 +131,7 @@ export function memory(context: Context): readonly InfoField[] {
     ['mem_cluster_links', 0],
     ['mem_aof_buffer', figures.logBuffers],
     ['mem_allocator', 'flagstone'],
-    ['active_defrag_running', 0],
+    ['active_defrag_running', context.server.stats.defragTime(context.nowMs).percent],
     ['lazyfree_pending_objects', sum((slab) => counterOf(slab, Header.LazyPending))],
     ['lazyfreed_objects', sum((slab) => counterOf(slab, Header.LazyFreed))],
   ];
@@ -307,7 +307,8 @@ export function stats(context: Context): readonly InfoField[] {
     ['latest_fork_usec', 0],
     ['total_forks', 0],
     ['migrate_cached_sockets', counters.total(Counter.MigrateSockets)],
-    ...NOT_HERE,
+    ['slave_expires_tracked_keys', 0],
+    ...defragFigures(context),
     ['tracking_total_keys', context.server.tracking.keys.keyCount],
     ['tracking_total_items', context.server.tracking.keys.itemCount],
     ['tracking_total_prefixes', context.server.tracking.prefixes.nameCount(Kind.Pattern)],
@@ -337,16 +338,19 @@ export function stats(context: Context): readonly InfoField[] {
   ];
 }
 
-/** Figures of features that this server does not have. */
-const NOT_HERE: readonly InfoField[] = [
-  ['slave_expires_tracked_keys', 0],
-  ['active_defrag_hits', 0],
-  ['active_defrag_misses', 0],
-  ['active_defrag_key_hits', 0],
-  ['active_defrag_key_misses', 0],
-  ['total_active_defrag_time', 0],
-  ['current_active_defrag_time', 0],
-];
+/** Times in milliseconds, as Redis has them. */
+function defragFigures({ server, nowMs }: Context): readonly InfoField[] {
+  const { stats: counters } = server;
+  const { totalMs, currentMs } = counters.defragTime(nowMs);
+  return [
+    ['active_defrag_hits', counters.total(Counter.DefragHits)],
+    ['active_defrag_misses', counters.total(Counter.DefragMisses)],
+    ['active_defrag_key_hits', counters.total(Counter.DefragKeyHits)],
+    ['active_defrag_key_misses', counters.total(Counter.DefragKeyMisses)],
+    ['total_active_defrag_time', Math.round(totalMs)],
+    ['current_active_defrag_time', Math.round(currentMs)],
+  ];
+}
 
 export function replication(context: Context): readonly InfoField[] {
   const { config, stats: counters } = context.server;

@@ -240,7 +240,7 @@ function claimOne(
   } else {
     const idleMs = context.nowMs - deliveredMs(slab, pending);
     if (claim.leastIdleMs !== 0 && idleMs < claim.leastIdleMs) return;
-    if (consumerOf(slab, pending) !== consumer) movePending(slab, pending, consumer, id);
+    if (consumerOf(slab, pending) !== consumer) movePending(slab, group, pending, consumer, id);
     setDelivered(slab, group, pending, claim.deliveredMs);
   }
   if (claim.hasDeliveries) {
@@ -338,7 +338,7 @@ function claimInOrder(
       continue;
     }
     if (sweep.leastIdleMs === 0 || nowMs - deliveredMs(slab, pending) >= sweep.leastIdleMs) {
-      if (consumerOf(slab, pending) !== consumer) movePending(slab, pending, consumer, id);
+      if (consumerOf(slab, pending) !== consumer) movePending(slab, group, pending, consumer, id);
       setDelivered(slab, group, pending, nowMs);
       if (!sweep.justIds) countDelivery(slab, pending);
       noteClaimed(context, slab, group, consumer, pending);

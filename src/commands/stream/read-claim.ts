@@ -271,7 +271,7 @@ function claimOne(
   told.deliveriesLow[at] = deliveriesLow(slab, pending);
   told.deliveriesHigh[at] = deliveriesHigh(slab, pending);
   told.ids.add(id);
-  movePending(slab, pending, consumer, id);
+  movePending(slab, group, pending, consumer, id);
   setDelivered(slab, group, pending, nowMs);
   countDelivery(slab, pending);
   setActive(slab, consumer, nowMs);

@@ -225,7 +225,7 @@ function addDelivery(slab: Slab, group: GroupRef, consumer: ConsumerRef, nowMs: 
   const pending = findPending(slab, group, cursor.id);
   if (pending === 0) return addPending(slab, group, consumer, cursor.id, nowMs);
   // The group was set back: it reads what it has read before.
-  movePending(slab, pending, consumer, cursor.id);
+  movePending(slab, group, pending, consumer, cursor.id);
   setDelivered(slab, group, pending, nowMs);
   setDeliveries(slab, pending, 1, 0);
   return pending;

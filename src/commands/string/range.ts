@@ -106,7 +106,7 @@ const setrange = keyCommand({
     const length = Math.max(kept, offset + written);
     partition.reserve(editReserve(args.lengthOf(1), length));
 
-    editString(partition, args, 1, entry, length, edited);
+    editString(partition, args, 1, entry, length, edited, offset, offset + written);
     copyBytes(args.u8, args.startOf(3), partition.slab.u8, edited.start + offset, written);
     context.changed(1, Notify.String, 'setrange');
 
@@ -142,7 +142,7 @@ const append = keyCommand({
     if (length > limits.bulkBytesMax) throw STRING_TOO_LONG;
     partition.reserve(editReserve(args.lengthOf(1), length));
 
-    editString(partition, args, 1, entry, length, edited);
+    editString(partition, args, 1, entry, length, edited, kept, length);
     copyBytes(args.u8, start, partition.slab.u8, edited.start + kept, added);
     context.changed(1, Notify.String, 'append');
 

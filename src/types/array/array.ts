@@ -2,19 +2,22 @@
 // 4096 slots (slice.ts); slices are found by number through a B+tree (stream/id-tree.ts). While
 // there is but one, its record stands in the root and there is no tree.
 //
-//   root, 16 words
-//   ┌───────┬───────────┬───────────┬───────────────────┬───────────────────┬──────────────┐
-//   │ count │ cursor:   │ length:   │ granules of the   │ directory: top,   │ record of an │
-//   │       │ high, low │ high, low │ values' blocks    │ height, count     │ only slice   │
-//   └───────┴───────────┴───────────┴───────────────────┴───────────────────┴──────────────┘
-//             last       last value                          3 words             7 words
+//   root, 18 words
+//   ┌───────┬───────────┬───────────┬──────────────────┬─────────────────┬──────────────┬──────┐
+//   │ count │ cursor:   │ length:   │ granules of the  │ directory: top, │ record of an │ walk │
+//   │       │ high, low │ high, low │ values' blocks   │ height, count   │ only slice   │      │
+//   └───────┴───────────┴───────────┴──────────────────┴─────────────────┴──────────────┴──────┘
+//             last       last value                         3 words            8 words
 //             insert,    and one more
 //             or -1
 
 import { assert } from '../../base/assert.js';
 import { allocate, type BlockRef, capacityOf, release } from '../../slab/alloc.js';
+import { move } from '../../slab/moving.js';
 import { GRANULE_SHIFT, NONE, type Ref, type Slab } from '../../slab/slab.js';
-import { StreamId } from '../stream/id.js';
+import { Walk } from '../../structs/walked.js';
+import type { MovePlace } from '../kind.js';
+import { readIdAt, StreamId, writeIdAt } from '../stream/id.js';
 import {
   checkIdTree,
   clearIdTree,
@@ -28,6 +31,7 @@ import {
   idTreeReserve,
   insertInIdTree,
   lastInIdTree,
+  moveIdTree,
   removeFromIdTree,
 } from '../stream/id-tree.js';
 import {
@@ -50,6 +54,7 @@ import {
   isSparse,
   lastOffset,
   moveSlice,
+  moveSliceBlocks,
   numberHighAt,
   numberLowAt,
   openPlace,
@@ -64,6 +69,7 @@ import {
   slotIn,
   windowFirst,
 } from './slice.js';
+import { checkRunEpochs, saveOffsetsFirst } from './slice-first.js';
 import { checkSlot, createSlot, EMPTY, releaseSlot, slotBytes, valueBytes } from './slot.js';
 
 export type ArrayRef = Ref<'array'>;
@@ -77,10 +83,12 @@ const enum Root {
   Granules = 5,
   Directory = 6,
   Only = Directory + 3,
-  Words = Only + 7,
+  /** Of a snapshot's walk, see first.ts. */
+  Walk = Only + 8,
+  Words = Walk + 1,
 }
 assert(Root.Only - Root.Directory === IdTree.Words, 'a directory fits the root');
-assert(Root.Words - Root.Only === SLICE_WORDS, 'a record fits the root');
+assert(Root.Walk - Root.Only === SLICE_WORDS, 'a record fits the root');
 
 const ROOT_BYTES = Root.Words * 4;
 
@@ -95,6 +103,23 @@ export function createArray(slab: Slab): ArrayRef {
   slab.i32[at + Root.CursorHigh] = -1;
   slab.i32[at + Root.CursorLow] = -1;
   return block as number as ArrayRef;
+}
+
+/** Word index of the walk word. */
+export function arrayWalkAt(root: ArrayRef): number {
+  return (root << 1) + Root.Walk;
+}
+
+/** The array whose walk word is there. */
+export function arrayOfWalk(walkAt: number): ArrayRef {
+  return ((walkAt - Root.Walk) >> 1) as ArrayRef;
+}
+
+/** An empty array whose slices moveArray may give to `root`. Memory was reserved. */
+export function createLike(slab: Slab, root: ArrayRef): ArrayRef {
+  const like = createArray(slab);
+  slab.i32[arrayWalkAt(like)] = slab.i32[arrayWalkAt(root)]! & Walk.EpochMask;
+  return like;
 }
 
 /** Frees the root of an array that has no slices. */
@@ -127,6 +152,21 @@ export function writeCursor(slab: Slab, root: ArrayRef, position: Position): voi
   const at = root << 1;
   slab.i32[at + Root.CursorHigh] = position.high;
   slab.i32[at + Root.CursorLow] = position.low;
+}
+
+/** Moves the array's blocks together, see ValueKind.move; returns the root. */
+export function moveArrayBlocks(slab: Slab, root: ArrayRef, place: MovePlace): ArrayRef {
+  let moved = root;
+  if (place.place === 0) moved = move(slab, root) as ArrayRef;
+  place.place = 1;
+  const only = (moved << 1) + Root.Only;
+  if (blockOf(slab, only) !== NONE) moveSliceBlocks(slab, only);
+  readIdAt(place.id, 0, number);
+  const directory = (moved << 1) + Root.Directory;
+  const isDone = moveIdTree(slab, directory, SLICE_WORDS, number, moveSliceBlocks);
+  writeIdAt(place.id, 0, number);
+  if (isDone) place.end();
+  return moved;
 }
 
 export function countSlices(slab: Slab, root: ArrayRef): number {
@@ -244,8 +284,9 @@ export function setSlot(
   let at = findSlice(slab, root, numberHigh, numberLow);
   if (at === 0) {
     at = addRecord(slab, root, numberHigh, numberLow);
-    createSlice(slab, at, offset, expected);
+    createSlice(slab, at, offset, expected, i32[arrayWalkAt(root)]! & Walk.EpochMask);
   }
+  saveOffsetsFirst(slab, arrayWalkAt(root), at, offset, offset);
   const place = openPlace(slab, at, offset);
   const old = i32[place]!;
   i32[place] = word;
@@ -280,6 +321,7 @@ export function deleteValue(slab: Slab, root: ArrayRef, position: Position): boo
   const place = findPlace(slab, at, offsetOf(low));
   const word = place === 0 ? EMPTY : i32[place]!;
   if (word === EMPTY) return false;
+  saveOffsetsFirst(slab, arrayWalkAt(root), at, offsetOf(low), offsetOf(low));
   countBytes(slab, root, -slotBytes(slab, word));
   releaseSlot(slab, word);
   i32[place] = EMPTY;
@@ -371,6 +413,12 @@ function recordsReserve(slices: number): number {
   return slices === 1 ? ID_TREE_RESERVE_BYTES : idTreeReserve(slices, SLICE_WORDS);
 }
 
+/** About as much as arrayBytes, found quickly. */
+export function arrayRoughBytes(slab: Slab, root: ArrayRef): number {
+  const slots = arrayCount(slab, root) * 4 + countSlices(slab, root) * SLICE_WORDS * 4;
+  return slots + (slab.i32[(root << 1) + Root.Granules]! << GRANULE_SHIFT);
+}
+
 /** Bytes of everything the array holds. */
 export function arrayBytes(slab: Slab, root: ArrayRef): number {
   const at = root << 1;
@@ -390,7 +438,7 @@ export function moveArray(slab: Slab, from: ArrayRef, to: ArrayRef): void {
   const { i32 } = slab;
   const source = from << 1;
   const target = to << 1;
-  for (let word = 0; word < Root.Words; word++) i32[target + word] = i32[source + word]!;
+  for (let word = 0; word < Root.Walk; word++) i32[target + word] = i32[source + word]!;
   i32.fill(0, source, source + Root.Words);
   clearIdTree(slab, source + Root.Directory);
 }
@@ -416,6 +464,7 @@ export function checkArray(slab: Slab, root: ArrayRef): void {
   let at = sliceFrom(slab, root, 0, 0);
   while (at !== 0) {
     checkSlice(slab, at);
+    checkRunEpochs(slab, arrayWalkAt(root), at);
     count += sliceCount(slab, at);
     for (let place = 0; place < placesOf(slab, at); place++) {
       const word = i32[placeAt(slab, at, place)]!;

@@ -8,11 +8,14 @@ import {
   addRecord,
   arrayBytes,
   arrayCount,
+  arrayRoughBytes,
+  arrayWalkAt,
   checkArray,
   copyFacts,
   countBytes,
   createArray,
   lastSlice,
+  moveArrayBlocks,
   releaseRoot,
   removeSlice,
   sliceFrom,
@@ -47,6 +50,13 @@ export const arrayKind: ValueKind = {
   heldBytes(slab: Slab, _encoding: Encoding, root: number): number {
     return arrayBytes(slab, root as ArrayRef);
   },
+
+  move: (slab, _encoding, root, place) => moveArrayBlocks(slab, root as ArrayRef, place),
+
+  walkAt: (_encoding: Encoding, root: number) => arrayWalkAt(root as ArrayRef),
+
+  roughBytes: (slab: Slab, _encoding: Encoding, root: number) =>
+    arrayRoughBytes(slab, root as ArrayRef),
 
   check(slab: Slab, _encoding: Encoding, root: number): void {
     checkArray(slab, root as ArrayRef);

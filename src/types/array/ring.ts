@@ -6,7 +6,7 @@ import {
   type ArrayRef,
   arrayCount,
   countBytes,
-  createArray,
+  createLike,
   moveArray,
   readCursor,
   readLength,
@@ -15,6 +15,7 @@ import {
   setSlot,
   writeCursor,
 } from './array.js';
+import { saveArrayFirst } from './first.js';
 import { freeArrayStep } from './kind.js';
 import { comparePositions, Position, remainder, spanOf } from './position.js';
 import { EMPTY, slotBytes } from './slot.js';
@@ -80,7 +81,8 @@ export function orderRing(slab: Slab, root: ArrayRef, size: Position): void {
     first.increment();
     upper = countBack(slab, root, last, first, most - lower);
   }
-  const ordered = createArray(slab);
+  saveArrayFirst(slab, root);
+  const ordered = createLike(slab, root);
   target.set(0, 0);
   if (upper > 0) moveUp(slab, root, ordered, last, upper, lower + upper);
   if (lower > 0) moveUp(slab, root, ordered, cursor, lower, lower);

@@ -1,11 +1,11 @@
 // A slice of an array: 4096 slots of which some are taken. Where many are, they lie in a window,
 // a plain array of slots; where few are, in pairs of offset and slot, in order of the offsets.
 //
-//   record of a slice, 7 words: in the array's root, or in its directory (stream/id-tree.ts)
-//   ┌────────────────────────────┬───────┬───────┬──────────────────────────────────────────┐
-//   │ number: high, low, 0, 0    │ block │ count │ first offset 13 │ capacity 13 │ sparse 1 │
-//   └────────────────────────────┴───────┴───────┴──────────────────────────────────────────┘
-//    as the IDs of the directory
+//   record of a slice, 8 words: in the array's root, or in its directory (stream/id-tree.ts)
+//   ┌────────────────────────┬───────┬───────┬────────────────────────────────────────┬────────┐
+//   │ number: high, low,0, 0 │ block │ count │ first offset 13│ capacity 13│ sparse 1 │ epochs │
+//   └────────────────────────┴───────┴───────┴────────────────────────────────────────┴────────┘
+//    as the IDs of the directory                                            see slice-first.ts
 //
 //   block of a dense slice                     block of a sparse slice
 //   ┌──────────────────────┬─────┬──           ┌──────┬──────┬── … ──┬────────────┬────────┬──
@@ -19,10 +19,11 @@
 
 import { assert } from '../../base/assert.js';
 import { allocate, type BlockRef, capacityOf, release, roundedBytes } from '../../slab/alloc.js';
+import { moveAt } from '../../slab/moving.js';
 import { NONE, type Slab } from '../../slab/slab.js';
 import { ID_WORDS } from '../stream/id.js';
 import { SLICE_SLOTS } from './position.js';
-import { EMPTY } from './slot.js';
+import { EMPTY, moveSlot } from './slot.js';
 
 const enum Slice {
   NumberHigh = 0,
@@ -30,7 +31,9 @@ const enum Slice {
   Block = 4,
   Count = Block + 1,
   Window = Count + 1,
-  Words = Window + 1,
+  /** Of a snapshot's walk, see slice-first.ts. */
+  Epochs = Window + 1,
+  Words = Epochs + 1,
 }
 assert((Slice.Block as number) === ID_WORDS, 'a record begins with an ID');
 
@@ -127,6 +130,16 @@ export function clearSlice(slab: Slab, at: number): void {
   slab.i32[at + Slice.Block] = NONE;
   slab.i32[at + Slice.Count] = 0;
   slab.i32[at + Slice.Window] = 0;
+  slab.i32[at + Slice.Epochs] = 0;
+}
+
+/** A bit for each run of slots: has a snapshot's walk handed it over? See slice-first.ts. */
+export function runEpochs(slab: Slab, at: number): number {
+  return slab.i32[at + Slice.Epochs]!;
+}
+
+export function setRunEpochs(slab: Slab, at: number, epochs: number): void {
+  slab.i32[at + Slice.Epochs] = epochs;
 }
 
 /** Bytes of the slice's block. */
@@ -243,13 +256,23 @@ function slotsOf(slots: number, most: number): number {
   return Math.min(most, roundedBytes(slots * 4) >>> 2);
 }
 
-/** A record's new slice: a window from `offset` on for `expected` values, all of it empty. */
-export function createSlice(slab: Slab, at: number, offset: number, expected: number): void {
+/**
+ * A record's new slice: a window from `offset` on for `expected` values, all of it empty. `epoch`
+ * is that of the array.
+ */
+export function createSlice(
+  slab: Slab,
+  at: number,
+  offset: number,
+  expected: number,
+  epoch: number,
+): void {
   const most = SLICE_SLOTS - offset;
   const capacity = slotsOf(Math.min(most, Math.max(expected, FIRST_SLOTS)), most);
   const block = createBlock(slab, capacity * 4);
   setWindow(slab, at, block, offset, capacity);
   slab.i32[at + Slice.Count] = 0;
+  slab.i32[at + Slice.Epochs] = -epoch;
   slab.i32.fill(EMPTY, block << 1, (block << 1) + capacity);
 }
 
@@ -461,6 +484,15 @@ export function placesOf(slab: Slab, at: number): number {
   return isSparse(slab, at) ? sliceCount(slab, at) : sliceCapacity(slab, at);
 }
 
+/** Moves block and values together with others (slab/moving.ts). */
+export function moveSliceBlocks(slab: Slab, at: number): void {
+  const { i32 } = slab;
+  moveAt(slab, at + Slice.Block);
+  const first = placeAt(slab, at, 0);
+  const end = first + placesOf(slab, at);
+  for (let place = first; place < end; place++) i32[place] = moveSlot(slab, i32[place]!);
+}
+
 /** A copy of the block, slots and all, for the record at `to` of `target`. Memory was reserved. */
 export function copySlice(slab: Slab, at: number, target: Slab, to: number): void {
   const bytes = sliceCapacity(slab, at) * (isSparse(slab, at) ? Pair.Bytes : 4);
@@ -470,6 +502,7 @@ export function copySlice(slab: Slab, at: number, target: Slab, to: number): voi
   target.i32[to + Slice.Block] = block;
   target.i32[to + Slice.Count] = sliceCount(slab, at);
   target.i32[to + Slice.Window] = slab.i32[at + Slice.Window]!;
+  target.i32[to + Slice.Epochs] = 0;
 }
 
 /** Asserts what must hold of a slice. */

@@ -26,6 +26,7 @@ import { parseSafeInteger, writeInteger } from '../../base/ascii.js';
 import { assert } from '../../base/assert.js';
 import { copyBytes } from '../../base/bytes.js';
 import { allocate, type BlockRef, capacityOf, release } from '../../slab/alloc.js';
+import { move } from '../../slab/moving.js';
 import { NONE, type Slab } from '../../slab/slab.js';
 
 export const EMPTY = 0;
@@ -196,6 +197,11 @@ export function integerOf(word: number): number {
 /** Bytes of slab that a value holds besides its slot. */
 export function slotBytes(slab: Slab, word: number): number {
   return isBlock(word) ? capacityOf(slab, (word >>> TAG_BITS) as BlockRef) : 0;
+}
+
+/** Moves what a value holds together with others (slab/moving.ts); returns its word. */
+export function moveSlot(slab: Slab, word: number): number {
+  return isBlock(word) ? (move(slab, word >>> TAG_BITS) << TAG_BITS) | Tag.Ref : word;
 }
 
 /** Frees what a value holds besides its slot. */

@@ -5,6 +5,7 @@
 import { NONE, type Slab } from '../../slab/slab.js';
 import {
   type ArrayRef,
+  arrayWalkAt,
   countBytes,
   countRemoved,
   removeSlice,
@@ -33,6 +34,7 @@ import {
   sliceCount,
   windowFirst,
 } from './slice.js';
+import { saveOffsetsFirst } from './slice-first.js';
 import { EMPTY, releaseSlot, slotBytes } from './slot.js';
 
 const LAST_OFFSET = SLICE_SLOTS - 1;
@@ -212,6 +214,7 @@ function clearOffsets(slab: Slab, root: ArrayRef, at: number, low: number, high:
     from = Math.max(0, low - first);
     end = Math.min(sliceCapacity(slab, at), high - first + 1);
   }
+  saveOffsetsFirst(slab, arrayWalkAt(root), at, low, high);
   const count = releasePlaces(slab, root, at, from, end);
   if (count === sliceCount(slab, at)) removeSlice(slab, root, at);
   else if (count > 0) closePlaces(slab, at, low, high, count);

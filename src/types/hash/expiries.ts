@@ -17,7 +17,9 @@ import {
   heapCount,
   heapReserve,
   isInHeap,
+  moveHeap,
   pushToHeap,
+  refMoved,
   removeFromHeap,
   timeOf,
   topRef,
@@ -73,6 +75,16 @@ export function timedHashCount(slab: Slab): number {
 /** After the slab was reset: nothing of the heap is left. */
 export function forgetHashes(slab: Slab): void {
   slab.i32.fill(0, Header.HashExpiries, Header.HashExpiries + 2);
+}
+
+/** The root of a hash stands elsewhere now, all of it copied along. */
+export function hashMoved(slab: Slab, root: number): void {
+  if (isInHeap(slab, root)) refMoved(slab, Header.HashExpiries, root);
+}
+
+/** Moves the blocks of the heap together, as moveHeap does. */
+export function moveHashExpiries(slab: Slab, chunk: number): number {
+  return moveHeap(slab, Header.HashExpiries, chunk);
 }
 
 export function checkHashExpiries(slab: Slab): void {

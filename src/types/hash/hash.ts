@@ -308,6 +308,7 @@ export class Hash {
   /** Gives the pair another value; its time stays. */
   setValue(u8: Uint8Array, start: number, length: number): void {
     const { slab } = this;
+    if (!this.isLarge && this.count > thresholds.hashMaxListpackEntries) this.outgrow();
     if (this.isLarge) {
       this.field = setValueOfField(slab, this.root, this.field, u8, start, length);
       return;
@@ -324,15 +325,28 @@ export class Hash {
       return;
     }
     if (this.encoding === Encoding.Packed) return;
-    this.readName(movedName);
     time.open(slab, this.list);
     time.stand(value.behind, slab.u8[value.behind]! ^ value.token);
     if (readTime(time) === timeMs) return;
     // A list whose time became longer or shorter may have moved: the pair is sought again.
+    const length = this.keepName();
+    this.moveList(replaceTime(slab, time, timeMs));
+    this.findAny(scratchName, 0, length);
+  }
+
+  /** Copies the pair's name to `scratchName`, and returns its length. */
+  private keepName(): number {
+    this.readName(movedName);
     const { length } = movedName;
     if (scratchName.length < length) scratchName = new Uint8Array(new ArrayBuffer(length));
     scratchName.set(movedName.u8.subarray(movedName.start, movedName.start + length));
-    this.moveList(replaceTime(slab, time, timeMs));
+    return length;
+  }
+
+  /** The limit was lowered since: any change of a value makes a table, as in Redis. */
+  private outgrow(): void {
+    const length = this.keepName();
+    this.becomeLarge();
     this.findAny(scratchName, 0, length);
   }
 

@@ -19,6 +19,7 @@ import {
   largeBytes,
   largeCount,
   largeRoughBytes,
+  moveLarge,
   nextTimeOfLarge,
   tableOf,
   timesReserve,
@@ -29,6 +30,7 @@ import {
   freeSmall,
   isPairs,
   listOf,
+  moveSmall,
   nextTimeOfSmall,
   smallBytes,
   strideOf,
@@ -77,6 +79,12 @@ export const hashKind: ValueKind = {
   heldBytes(slab, encoding, root) {
     if (encoding === Encoding.Table) return largeBytes(slab, root);
     return smallBytes(slab, encoding, root);
+  },
+
+  move(slab, encoding, root, place) {
+    if (encoding === Encoding.Table) return moveLarge(slab, root, place);
+    place.end();
+    return moveSmall(slab, encoding, root);
   },
 
   check(slab, encoding, root) {

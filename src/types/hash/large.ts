@@ -17,6 +17,7 @@ import { assert } from '../../base/assert.js';
 import { copyBytes } from '../../base/bytes.js';
 import { knownHash } from '../../base/hash.js';
 import { allocate, type BlockRef, capacityOf, release } from '../../slab/alloc.js';
+import { move, moving } from '../../slab/moving.js';
 import { NONE, type Slab } from '../../slab/slab.js';
 import {
   changeTime,
@@ -27,7 +28,9 @@ import {
   heapReserve,
   isInHeap,
   movedInHeap,
+  moveHeap,
   pushToHeap,
+  refMoved,
   removeFromHeap,
   timeOf,
   topRef,
@@ -49,9 +52,11 @@ import {
   TableRoot,
 } from '../../structs/table.js';
 import { checkTableEpochs, saveBucketFirst } from '../../structs/table-first.js';
+import { moveTable } from '../../structs/table-move.js';
 import { roughTableBytes, tableBytes } from '../../structs/table-walk.js';
 import { isWalked } from '../../structs/walked.js';
-import { keyHashOf, NEVER, setKeyHash, unscheduleHash } from './expiries.js';
+import type { MovePlace } from '../kind.js';
+import { hashMoved, keyHashOf, NEVER, setKeyHash, unscheduleHash } from './expiries.js';
 import {
   checkField,
   copyName,
@@ -93,6 +98,40 @@ export function createLarge(slab: Slab, keyHash: number): number {
   slab.i32.fill(0, root << 1, (root << 1) + Root.Words);
   setKeyHash(slab, root, keyHash);
   return root;
+}
+
+const enum Stage {
+  Table = 0,
+  Heap = 1,
+}
+
+/** Moves the hash's blocks together, see ValueKind.move; returns the root. */
+export function moveLarge(slab: Slab, root: number, place: MovePlace): number {
+  let moved = root;
+  if (place.stage === Stage.Table) {
+    if (place.place === 0) {
+      moved = move(slab, root);
+      if (moved !== root) hashMoved(slab, moved);
+    }
+    movedRoot = moved;
+    place.place = moveTable(slab, tableOf(moved), place.place, moveField);
+    if (place.place < SCAN_END) return moved;
+    place.next(Stage.Heap);
+    if (moving.units <= 0) return moved;
+  }
+  place.place = moveHeap(slab, heapOf(moved), place.place);
+  if (place.place === 0) place.end();
+  return moved;
+}
+
+/** Of the hash whose fields are being moved. */
+let movedRoot = 0;
+
+function moveField(slab: Slab, ref: number): number {
+  const moved = move(slab, ref);
+  if (moved === ref || !isVolatileField(slab, moved as FieldRef)) return moved;
+  if (isInHeap(slab, moved)) refMoved(slab, heapOf(movedRoot), moved);
+  return moved;
 }
 
 export function largeCount(slab: Slab, root: number): number {

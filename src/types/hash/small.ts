@@ -13,6 +13,7 @@
 import { writeInteger } from '../../base/ascii.js';
 import { assert } from '../../base/assert.js';
 import { allocate, type BlockRef, capacityOf, release } from '../../slab/alloc.js';
+import { move, moveAt } from '../../slab/moving.js';
 import { NONE, type Slab } from '../../slab/slab.js';
 import {
   checkPacked,
@@ -26,7 +27,7 @@ import {
   releasePacked,
 } from '../../structs/packed.js';
 import { Encoding } from '../kind.js';
-import { keyHashOf, NEVER, setKeyHash, unscheduleHash } from './expiries.js';
+import { hashMoved, keyHashOf, NEVER, setKeyHash, unscheduleHash } from './expiries.js';
 
 const enum Root {
   List = 0,
@@ -43,6 +44,15 @@ const TWO_32 = 2 ** 32;
 
 const timeText = new Uint8Array(new ArrayBuffer(24));
 const cursor = new Packed();
+
+/** Moves list and root together with others (slab/moving.ts); returns the root. */
+export function moveSmall(slab: Slab, encoding: Encoding, root: number): number {
+  const moved = move(slab, root);
+  if (encoding !== Encoding.PackedTimed) return moved;
+  moveAt(slab, (moved << 1) + Root.List);
+  if (moved !== root) hashMoved(slab, moved);
+  return moved;
+}
 
 /** Is a hash of this encoding one list of pairs, wherever that lies? */
 export function isPairs(encoding: Encoding): boolean {

@@ -2,6 +2,7 @@
 
 import { assert } from '../../base/assert.js';
 import { type BlockRef, capacityOf, release } from '../../slab/alloc.js';
+import { move } from '../../slab/moving.js';
 import { NONE, type Slab } from '../../slab/slab.js';
 import {
   checkIntegers,
@@ -11,8 +12,9 @@ import {
   releaseIntegers,
 } from '../../structs/integers.js';
 import { checkPacked, copyPacked, packedBytes, releasePacked } from '../../structs/packed.js';
-import { checkTable, freeSegmentStep, TableRoot } from '../../structs/table.js';
+import { checkTable, freeSegmentStep, SCAN_END, TableRoot } from '../../structs/table.js';
 import { checkTableEpochs } from '../../structs/table-first.js';
+import { moveTable } from '../../structs/table-move.js';
 import { roughTableBytes, TableWalk, tableBytes } from '../../structs/table-walk.js';
 import { Encoding, type ValueKind } from '../kind.js';
 import {
@@ -147,6 +149,12 @@ export const setKind: ValueKind = {
     if (encoding === Encoding.Table) return tableHeldBytes(slab, root);
     if (encoding === Encoding.Packed) return capacityOf(slab, root as BlockRef);
     return integersHeldBytes(slab, root as BlockRef);
+  },
+  move(slab, encoding, root, place) {
+    const moved = place.place === 0 ? move(slab, root) : root;
+    if (encoding === Encoding.Table) place.place = moveTable(slab, moved << 1, place.place, move);
+    if (encoding !== Encoding.Table || place.place >= SCAN_END) place.end();
+    return moved;
   },
   check: checkSet,
   roughBytes: (slab, _encoding, root) =>

@@ -4,6 +4,7 @@
 
 import { fail } from '../../base/assert.js';
 import { type BlockRef, capacityOf } from '../../slab/alloc.js';
+import { move } from '../../slab/moving.js';
 import { NONE, Slab } from '../../slab/slab.js';
 import { type MemberRef, nameBytes, nameStart, scoreOf } from '../../structs/member.js';
 import {
@@ -36,6 +37,7 @@ import {
   largeFreeStep,
   largeHeldBytes,
   largeLength,
+  largeMove,
   largeRemove,
   largeRemoveRange,
   largeReserve,
@@ -367,6 +369,11 @@ export const sortedSetKind: ValueKind = {
   heldBytes(slab, encoding, root) {
     if (encoding === Encoding.Packed) return capacityOf(slab, root as BlockRef);
     return largeHeldBytes(slab, root);
+  },
+  move(slab, encoding, root, place) {
+    if (encoding === Encoding.Tree) return largeMove(slab, root, place);
+    place.end();
+    return move(slab, root);
   },
   check(slab, encoding, root) {
     if (encoding === Encoding.Packed) checkSmall(slab, root as BlockRef);

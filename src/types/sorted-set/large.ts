@@ -13,6 +13,7 @@
 import { assert } from '../../base/assert.js';
 import { hashBytes, knownHash } from '../../base/hash.js';
 import { allocate, type BlockRef, capacityOf, release } from '../../slab/alloc.js';
+import { move, moving } from '../../slab/moving.js';
 import { NONE, type Slab } from '../../slab/slab.js';
 import {
   createMember,
@@ -34,8 +35,11 @@ import {
   freeSegmentStep,
   insert,
   removeRef,
+  replaceRef,
+  SCAN_END,
   TableRoot,
 } from '../../structs/table.js';
+import { moveTable } from '../../structs/table-move.js';
 import { tableBytes, tableFrameBytes } from '../../structs/table-walk.js';
 import {
   checkTree,
@@ -51,6 +55,8 @@ import {
   treeReserve,
 } from '../../structs/tree.js';
 import { checkTreeEpochs } from '../../structs/tree-first.js';
+import { moveTree } from '../../structs/tree-move.js';
+import type { MovePlace } from '../kind.js';
 
 const enum Root {
   Table = 0,
@@ -93,6 +99,39 @@ export function createLarge(slab: Slab): number {
   assert(root !== NONE, 'memory for a sorted set was reserved');
   slab.i32.fill(0, root << 1, (root << 1) + Root.Words);
   return root;
+}
+
+const enum Stage {
+  Table = 0,
+  Tree = 1,
+}
+
+/** Moves the set's blocks together, see ValueKind.move; returns the root. */
+export function largeMove(slab: Slab, root: number, place: MovePlace): number {
+  let moved = root;
+  if (place.stage === Stage.Table) {
+    if (place.place === 0) moved = move(slab, root);
+    // The members are met in the tree, where they have two places.
+    place.place = moveTable(slab, tableAt(moved), place.place, keepMember);
+    if (place.place < SCAN_END) return moved;
+    place.next(Stage.Tree);
+    if (moving.units <= 0) return moved;
+  }
+  movedRoot = moved;
+  place.place = moveTree(slab, treeOf(moved), place.place, memberMoved);
+  if (place.place === 0) place.end();
+  return moved;
+}
+
+/** Of the set whose members are being moved. */
+let movedRoot = 0;
+
+function keepMember(_slab: Slab, ref: number): number {
+  return ref;
+}
+
+function memberMoved(slab: Slab, from: number, to: number): void {
+  replaceRef(slab, bucketAt(slab, tableAt(movedRoot), hashOfName(slab, to)), from, to);
 }
 
 export function largeLength(slab: Slab, root: number): number {

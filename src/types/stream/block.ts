@@ -3,11 +3,11 @@
 // most of them, keep only their values. Entries are never moved inside a block: a deleted one is
 // flagged and stays until all of its block are deleted.
 //
-//   head, 12 words                                                       byte 48
+//   head, 13 words                                                       byte 52
 //   ┌──────────┬──────┬──────┬───────┬─────┬──────────┬────────┬───────┬────┬───────┬─────────┬──
-//   │ previous │ next │ live │ total │ end │ capacity │ fields │ first │ ID │ names │ entries │ …
+//   │ previous │ next │ live │ total │ end │ capacity │ fields │ first │ ID,│ names │ entries │ …
 //   └──────────┴──────┴──────┴───────┴─────┴──────────┴────────┴───────┴────┴───────┴─────────┴──
-//                                     bytes  bytes              byte    4 words      first    end
+//                                     bytes  bytes              byte    epoch        first    end
 //
 //   name: │ length │ bytes │
 //
@@ -30,6 +30,7 @@ import { assert } from '../../base/assert.js';
 import { copyBytes, equalBytes } from '../../base/bytes.js';
 import type { Slices } from '../../base/slices.js';
 import { allocate, type BlockRef, capacityOf, release, roundedBytes } from '../../slab/alloc.js';
+import { move } from '../../slab/moving.js';
 import { NONE, type Ref, type Slab } from '../../slab/slab.js';
 import { compareIdAt, compareIds, ID_WORDS, readIdAt, StreamId, writeIdAt } from './id.js';
 
@@ -45,7 +46,9 @@ const enum Head {
   Fields = 6,
   First = 7,
   Id = 8,
-  Words = Id + ID_WORDS,
+  /** Of a snapshot's walk, see first.ts. */
+  Epoch = Id + ID_WORDS,
+  Words = Epoch + 1,
 }
 const HEAD_BYTES = Head.Words * 4;
 
@@ -178,9 +181,34 @@ export function nextBlock(slab: Slab, block: EntryBlock): EntryBlock {
 }
 
 /** Makes two blocks neighbours; either may be NONE. */
+/** Moves a block together with others (slab/moving.ts); returns where it is, linked as before. */
+export function moveEntries(slab: Slab, block: EntryBlock): EntryBlock {
+  const moved = move(slab, block) as EntryBlock;
+  if (moved === block) return block;
+  const previous = previousBlock(slab, moved);
+  const next = nextBlock(slab, moved);
+  if (previous !== NONE) slab.i32[(previous << 1) + Head.Next] = moved;
+  if (next !== NONE) slab.i32[(next << 1) + Head.Previous] = moved;
+  return moved;
+}
+
 export function linkBlocks(slab: Slab, left: EntryBlock, right: EntryBlock): void {
   if (left !== NONE) slab.i32[(left << 1) + Head.Next] = right;
   if (right !== NONE) slab.i32[(right << 1) + Head.Previous] = left;
+}
+
+/** Has a snapshot's walk handed over the block? See first.ts. */
+export function blockEpoch(slab: Slab, block: EntryBlock): number {
+  return slab.i32[(block << 1) + Head.Epoch]!;
+}
+
+export function setBlockEpoch(slab: Slab, block: EntryBlock, epoch: number): void {
+  slab.i32[(block << 1) + Head.Epoch] = epoch;
+}
+
+/** Makes a block that stands in its stream no more the first of a list. */
+export function linkLeft(slab: Slab, block: EntryBlock, next: EntryBlock): void {
+  slab.i32[(block << 1) + Head.Next] = next;
 }
 
 /** Entries that are not deleted. */
@@ -260,6 +288,7 @@ export function startBlock(
   i32[at + Head.Fields] = fieldCount;
   i32[at + Head.First] = end;
   writeIdAt(i32, at + Head.Id, id);
+  i32[at + Head.Epoch] = 0;
   let to = (block << 3) + HEAD_BYTES;
   for (let field = 0; field < fieldCount; field++) {
     to = writeText(u8, to, args, first + field * 2);
@@ -409,6 +438,7 @@ export function copyBlock(slab: Slab, block: EntryBlock, target: Slab): EntryBlo
   target.i32[at + Head.Capacity] = capacity;
   target.i32[at + Head.Previous] = NONE;
   target.i32[at + Head.Next] = NONE;
+  target.i32[at + Head.Epoch] = 0;
   return copy;
 }
 

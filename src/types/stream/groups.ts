@@ -2,12 +2,12 @@
 // nobody has acknowledged. Such an entry is pending: it has a record in the tree of its group and
 // one in the tree of its consumer (id-tree.ts).
 //
-//   group, 14 words and its name
-//   ┌───────────────────┬──────────────┬───────────┬───────────┬───────────┬────────────┬──────┐
-//   │ last delivered ID │ entries read │ pending   │ consumers │ oldest    │ name bytes │ name │
-//   └───────────────────┴──────────────┴───────────┴───────────┴───────────┴────────────┴──────┘
-//    4 words             int64, -1:     IdTree,     names,      int64, ms
-//                        not known      3 words     2 words
+//   group, 16 words and its name
+//   ┌───────────────────┬──────────────┬─────────┬───────────┬────────┬──────┬────────────┬──────┐
+//   │ last delivered ID │ entries read │ pending │ consumers │ oldest │ walk │ name bytes │ name │
+//   └───────────────────┴──────────────┴─────────┴───────────┴────────┴──────┴────────────┴──────┘
+//    4 words             int64, -1:     IdTree,   names,      int64,   2
+//                        not known      3 words   2 words     ms       words
 //
 //   consumer, 8 words and its name
 //   ┌──────────────┬──────────────┬───────────┬────────────┬──────┐
@@ -34,6 +34,7 @@ import { assert } from '../../base/assert.js';
 import type { Slices } from '../../base/slices.js';
 import { type BlockRef, capacityOf, release } from '../../slab/alloc.js';
 import { NONE, type Ref, type Slab } from '../../slab/slab.js';
+import { Walk } from '../../structs/walked.js';
 import { compareIdAt, compareIds, ID_WORDS, readIdAt, StreamId, writeIdAt } from './id.js';
 import {
   checkIdTree,
@@ -47,6 +48,7 @@ import {
   idTreeReserve,
   insertInIdTree,
   removeFromIdTree,
+  setLeafEpoch,
 } from './id-tree.js';
 import {
   checkNames,
@@ -62,6 +64,12 @@ import {
   nameStart,
   namesBytes,
 } from './names.js';
+import {
+  checkPendingEpochs,
+  leaveGroup,
+  savePendingFirst,
+  saveRecordFirst,
+} from './pending-first.js';
 import {
   addedHigh,
   addedLow,
@@ -84,7 +92,10 @@ const enum Group {
   Consumers = Pending + IdTree.Words,
   OldestLow = Consumers + Names.Words,
   OldestHigh = OldestLow + 1,
-  Name = OldestHigh + 1,
+  /** Of a snapshot's walk, see pending-first.ts. */
+  Walk = OldestHigh + 1,
+  Owner = Walk + 1,
+  Name = Owner + 1,
 }
 const enum Consumer {
   SeenLow = 0,
@@ -186,6 +197,8 @@ export function createGroupNamed(
   setDeliveredId(slab, group, delivered);
   setEntriesRead(slab, group, -1, -1);
   setOldest(slab, group, NEVER_MS);
+  slab.i32[at + Group.Walk] = 0;
+  slab.i32[at + Group.Owner] = 0;
   enterName(slab, listAt, -1 - place, group);
   return group;
 }
@@ -196,6 +209,7 @@ export function destroyGroup(slab: Slab, stream: StreamRef, group: GroupRef): vo
   const start = groupNameStart(group);
   const place = findName(slab, listAt, Group.Name, slab.u8, start, groupNameLength(slab, group));
   leaveName(slab, listAt, place);
+  if (leaveGroup(slab, group)) return;
   freeGroupStep(slab, group, Number.MAX_SAFE_INTEGER);
 }
 
@@ -236,6 +250,11 @@ export function knowsEntriesRead(slab: Slab, group: GroupRef): boolean {
 /** Word index of the tree of what is pending in a group; its records have PENDING_WORDS. */
 export function pendingAt(group: GroupRef): number {
   return (group << 1) + Group.Pending;
+}
+
+/** Word index of the group's walk word and of the one behind it, see pending-first.ts. */
+export function groupWalkAt(group: GroupRef): number {
+  return (group << 1) + Group.Walk;
 }
 
 export function pendingCount(slab: Slab, group: GroupRef): number {
@@ -334,7 +353,8 @@ export function advanceGroup(
 
 // ── Consumers ────────────────────────────────────────────────────────────────────────────────
 
-function consumersAt(group: GroupRef): number {
+/** Word index of the list of its consumers, see names.ts. */
+export function consumersAt(group: GroupRef): number {
   return (group << 1) + Group.Consumers;
 }
 
@@ -403,6 +423,7 @@ export function deleteConsumer(slab: Slab, group: GroupRef, consumer: ConsumerRe
   let isThere = walk.seek(slab, ownPendingAt(consumer), OWN_WORDS, START);
   for (; isThere; isThere = walk.next()) {
     readIdAt(slab.i32, walk.at, scratch);
+    savePendingFirst(slab, group, scratch);
     removeFromIdTree(slab, pendingAt(group), PENDING_WORDS, scratch);
   }
   const listAt = consumersAt(group);
@@ -468,7 +489,17 @@ export function deliveredMs(slab: Slab, record: number): number {
   return readTime(slab, record + Pending.TimeLow);
 }
 
+/** As deliveredMs, in two words. */
+export function deliveredLow(slab: Slab, record: number): number {
+  return slab.i32[record + Pending.TimeLow]!;
+}
+
+export function deliveredHigh(slab: Slab, record: number): number {
+  return slab.i32[record + Pending.TimeHigh]!;
+}
+
 export function setDelivered(slab: Slab, group: GroupRef, record: number, ms: number): void {
+  saveRecordFirst(slab, group, record);
   writeTime(slab, record + Pending.TimeLow, ms);
   if (ms < oldestMs(slab, group)) setOldest(slab, group, ms);
 }
@@ -482,6 +513,7 @@ export function deliveriesHigh(slab: Slab, record: number): number {
   return slab.i32[record + Pending.CountHigh]!;
 }
 
+/** For a record that setDelivered, or whatever added it, has just written to. */
 export function setDeliveries(slab: Slab, record: number, low: number, high: number): void {
   slab.i32[record + Pending.CountLow] = low;
   slab.i32[record + Pending.CountHigh] = high;
@@ -511,10 +543,22 @@ export function addPending(
   ms: number,
 ): number {
   insertInIdTree(slab, ownPendingAt(consumer), OWN_WORDS, id);
-  const record = insertInIdTree(slab, pendingAt(group), PENDING_WORDS, id);
+  const record = insertPending(slab, group, id);
   setDelivered(slab, group, record, ms);
   setDeliveries(slab, record, 1, 0);
   slab.i32[record + Pending.Consumer] = consumer;
+  return record;
+}
+
+function insertPending(slab: Slab, group: GroupRef, id: StreamId): number {
+  savePendingFirst(slab, group, id);
+  const at = pendingAt(group);
+  const record = insertInIdTree(slab, at, PENDING_WORDS, id);
+  // A leaf is born with the epoch of the one it comes from; this one comes from none.
+  if (idTreeCount(slab, at) === 1) {
+    const epoch = slab.i32[groupWalkAt(group)]! & Walk.EpochMask;
+    setLeafEpoch(slab, slab.i32[at + IdTree.Top]!, epoch);
+  }
   return record;
 }
 
@@ -523,7 +567,7 @@ export function addPending(
  * files have it so. Returns its record. Memory was reserved.
  */
 export function addUnowned(slab: Slab, group: GroupRef, id: StreamId, ms: number): number {
-  const record = insertInIdTree(slab, pendingAt(group), PENDING_WORDS, id);
+  const record = insertPending(slab, group, id);
   setDelivered(slab, group, record, ms);
   setDeliveries(slab, record, 1, 0);
   slab.i32[record + Pending.Consumer] = NONE;
@@ -538,9 +582,16 @@ export function ownPending(slab: Slab, record: number, consumer: ConsumerRef, id
 }
 
 /** Gives a pending entry to another consumer. Memory was reserved. */
-export function movePending(slab: Slab, record: number, consumer: ConsumerRef, id: StreamId): void {
+export function movePending(
+  slab: Slab,
+  group: GroupRef,
+  record: number,
+  consumer: ConsumerRef,
+  id: StreamId,
+): void {
   const old = consumerOf(slab, record);
   if (old === consumer) return;
+  saveRecordFirst(slab, group, record);
   if (old !== NONE) removeFromIdTree(slab, ownPendingAt(old), OWN_WORDS, id);
   insertInIdTree(slab, ownPendingAt(consumer), OWN_WORDS, id);
   slab.i32[record + Pending.Consumer] = consumer;
@@ -552,6 +603,7 @@ export function movePending(slab: Slab, record: number, consumer: ConsumerRef, i
  */
 export function releasePending(slab: Slab, group: GroupRef, record: number, id: StreamId): void {
   const consumer = consumerOf(slab, record);
+  saveRecordFirst(slab, group, record);
   if (consumer !== NONE) removeFromIdTree(slab, ownPendingAt(consumer), OWN_WORDS, id);
   slab.i32[record + Pending.Consumer] = NONE;
   setDelivered(slab, group, record, 0);
@@ -571,6 +623,7 @@ export function removePending(slab: Slab, group: GroupRef, id: StreamId): boolea
   const record = findPending(slab, group, id);
   if (record === 0) return false;
   const consumer = consumerOf(slab, record);
+  savePendingFirst(slab, group, id);
   if (consumer !== NONE) removeFromIdTree(slab, ownPendingAt(consumer), OWN_WORDS, id);
   removeFromIdTree(slab, pendingAt(group), PENDING_WORDS, id);
   return true;
@@ -606,6 +659,17 @@ export function freeGroupsStep(slab: Slab, stream: StreamRef, budget: number): b
     if (budget <= 0) return count === 1;
   }
   return true;
+}
+
+/** A consumer stands elsewhere now: tells what is pending for it. */
+export function consumerMoved(slab: Slab, group: GroupRef, consumer: ConsumerRef): void {
+  const pending = new IdTreeCursor();
+  const id = new StreamId();
+  let isThere = pending.seek(slab, ownPendingAt(consumer), OWN_WORDS, id);
+  for (; isThere; isThere = pending.next()) {
+    readIdAt(slab.i32, pending.at, id);
+    slab.i32[findPending(slab, group, id) + Pending.Consumer] = consumer;
+  }
 }
 
 /** Bytes of a stream's groups. */
@@ -674,6 +738,7 @@ export function checkGroups(slab: Slab, stream: StreamRef): void {
 function checkGroup(slab: Slab, group: GroupRef): void {
   checkNames(slab, consumersAt(group), Consumer.Name);
   checkIdTree(slab, pendingAt(group), PENDING_WORDS);
+  checkPendingEpochs(slab, group);
   const consumers = new Set<number>();
   let pending = 0;
   for (let index = 0; index < consumerCount(slab, group); index++) {

@@ -10,7 +10,7 @@
 //
 //   leaf, at most 1 KiB (a lone one begins small)
 //   ┌──────────────────┬──────┬──────────┬────────┬───────────────────┬──
-//   │ count │ capacity │ next │ previous │ unused │ ID, owner's words │ …
+//   │ count │ capacity │ next │ previous │ epoch  │ ID, owner's words │ …
 //   │ 16    │ 16       │ leaf │ leaf     │        │                   │
 //   └──────────────────┴──────┴──────────┴────────┴───────────────────┴──
 //
@@ -25,6 +25,7 @@
 
 import { assert } from '../../base/assert.js';
 import { allocate, type BlockRef, capacityOf, release } from '../../slab/alloc.js';
+import { moveAt, moving } from '../../slab/moving.js';
 import { NONE, type Slab } from '../../slab/slab.js';
 import { compareIdAt, compareIds, ID_WORDS, readIdAt, StreamId, writeIdAt } from './id.js';
 
@@ -40,7 +41,8 @@ const enum Node {
   Sizes = 0,
   Next = 1,
   Previous = 2,
-  // One word unused keeps records on an even word.
+  /** Of a snapshot's walk, see first.ts; with it, records begin on an even word. */
+  Epoch = 3,
   Records = 4,
 }
 const COUNT_MASK = 0xffff;
@@ -92,6 +94,7 @@ function createNode(slab: Slab, capacity: number, words: number): number {
   slab.i32[at + Node.Sizes] = capacity << CAPACITY_SHIFT;
   slab.i32[at + Node.Next] = NONE;
   slab.i32[at + Node.Previous] = NONE;
+  slab.i32[at + Node.Epoch] = 0;
   return node;
 }
 
@@ -173,6 +176,57 @@ export function floorInIdTree(slab: Slab, rootAt: number, words: number, id: Str
   return recordAt(leaf, index - 1, words);
 }
 
+/** A record's word index: what it refers to is to be moved. */
+export type MoveRecord = (slab: Slab, at: number) => void;
+
+/**
+ * Moves the nodes of a tree together (slab/moving.ts), from the record of `from` on, and hands each
+ * record to `moveRecord`, until the budget is spent. False then: `from` is where to go on.
+ */
+export function moveIdTree(
+  slab: Slab,
+  rootAt: number,
+  words: number,
+  from: StreamId,
+  moveRecord: MoveRecord,
+): boolean {
+  const { i32 } = slab;
+  if (i32[rootAt + IdTree.Top] === NONE) return true;
+  for (;;) {
+    const leaf = moveWay(slab, rootAt, from);
+    const count = countOf(i32, leaf);
+    let index = lowerBound(i32, leaf, words, from);
+    while (index < count) {
+      moveRecord(slab, recordAt(leaf, index, words));
+      index++;
+      if (moving.units <= 0) break;
+    }
+    const next = index < count ? leaf : i32[(leaf << 1) + Node.Next]!;
+    if (next === NONE) return true;
+    readIdAt(i32, recordAt(next, index < count ? index : 0, words), from);
+    if (moving.units <= 0) return false;
+  }
+}
+
+/** Moves the nodes on the way to `id`; returns the leaf. */
+function moveWay(slab: Slab, rootAt: number, id: StreamId): number {
+  const { i32 } = slab;
+  let wordAt = rootAt + IdTree.Top;
+  for (let level = i32[rootAt + IdTree.Height]!; level > 0; level--) {
+    moveAt(slab, wordAt);
+    const node = i32[wordAt]!;
+    wordAt = recordAt(node, childFor(i32, node, id), INNER_WORDS) + CHILD;
+  }
+  const isMoved = moveAt(slab, wordAt);
+  const leaf = i32[wordAt]!;
+  if (!isMoved) return leaf;
+  const next = i32[(leaf << 1) + Node.Next]!;
+  const previous = i32[(leaf << 1) + Node.Previous]!;
+  if (next !== NONE) i32[(next << 1) + Node.Previous] = leaf;
+  if (previous !== NONE) i32[(previous << 1) + Node.Next] = leaf;
+  return leaf;
+}
+
 /** Walks the records of a tree in order. Any insertion or removal ends the walk: seek again. */
 export class IdTreeCursor {
   slab: Slab | null = null;
@@ -223,6 +277,43 @@ export function lastInIdTree(slab: Slab, rootAt: number, words: number): number 
     node = i32[recordAt(node, countOf(i32, node) - 1, INNER_WORDS) + CHILD]!;
   }
   return recordAt(node, countOf(i32, node) - 1, words);
+}
+
+// ── Leaves, for a snapshot's walk ────────────────────────────────────────────────────────────
+
+/** The leaf that `id` belongs to, NONE in an empty tree. */
+export function leafOfId(slab: Slab, rootAt: number, id: StreamId): number {
+  return slab.i32[rootAt + IdTree.Top] === NONE ? NONE : descend(slab, rootAt, id);
+}
+
+export function nextLeaf(slab: Slab, leaf: number): number {
+  return slab.i32[(leaf << 1) + Node.Next]!;
+}
+
+export function previousLeaf(slab: Slab, leaf: number): number {
+  return slab.i32[(leaf << 1) + Node.Previous]!;
+}
+
+export function leafEpoch(slab: Slab, leaf: number): number {
+  return slab.i32[(leaf << 1) + Node.Epoch]!;
+}
+
+export function setLeafEpoch(slab: Slab, leaf: number, epoch: number): void {
+  slab.i32[(leaf << 1) + Node.Epoch] = epoch;
+}
+
+export function leafCount(slab: Slab, leaf: number): number {
+  return countOf(slab.i32, leaf);
+}
+
+/** Word index of a record of a leaf. */
+export function leafRecord(leaf: number, index: number, words: number): number {
+  return recordAt(leaf, index, words);
+}
+
+/** May the leaf join a neighbour, or go, when a record is taken out? */
+export function mayThin(slab: Slab, leaf: number, words: number): boolean {
+  return countOf(slab.i32, leaf) - 1 <= capacityFor(words) >>> 2;
 }
 
 // ── Inserting ────────────────────────────────────────────────────────────────────────────────
@@ -281,6 +372,7 @@ function growLeaf(slab: Slab, rootAt: number, leaf: number, words: number): numb
   const from = recordAt(leaf, 0, words);
   i32.copyWithin(recordAt(grown, 0, words), from, from + count * words);
   setCount(i32, grown, count);
+  i32[(grown << 1) + Node.Epoch] = i32[(leaf << 1) + Node.Epoch]!;
   release(slab, leaf as BlockRef);
   i32[rootAt + IdTree.Top] = grown;
   return grown;
@@ -297,6 +389,7 @@ function splitLeaf(slab: Slab, rootAt: number, leaf: number, index: number, word
   const right = createNode(slab, capacityFor(words), words);
   i32[(right << 1) + Node.Next] = next;
   i32[(right << 1) + Node.Previous] = leaf;
+  i32[(right << 1) + Node.Epoch] = i32[(leaf << 1) + Node.Epoch]!;
   i32[(leaf << 1) + Node.Next] = right;
   if (next !== NONE) i32[(next << 1) + Node.Previous] = right;
   splitRight = right;

@@ -4,8 +4,10 @@ import { type BlockRef, capacityOf, PAGE_BYTES, release } from '../../slab/alloc
 import { NONE, type Slab } from '../../slab/slab.js';
 import type { Encoding, ValueKind } from '../kind.js';
 import { blockBytes, copyBlock, type EntryBlock, linkBlocks, nextBlock } from './block.js';
+import { allPending } from './first.js';
 import { checkGroups, copyGroups, freeGroupsStep, groupCount, groupsBytes } from './groups.js';
 import { freeIdTreeStep, idTreeBytes } from './id-tree.js';
+import { moveStream } from './move.js';
 import {
   checkProducers,
   copyProducers,
@@ -15,6 +17,7 @@ import {
   producersOf,
 } from './producers.js';
 import {
+  blockCount,
   checkStream,
   copyRoot,
   createStream,
@@ -24,6 +27,7 @@ import {
   indexBlocks,
   type StreamRef,
   streamLength,
+  streamWalkAt,
 } from './stream.js';
 
 export const streamKind: ValueKind = {
@@ -83,6 +87,13 @@ export const streamKind: ValueKind = {
     return bytes + groupsBytes(slab, stream) + producersBytes(slab, stream);
   },
 
+  move: (slab, _encoding, root, place) => moveStream(slab, root, place),
+
+  walkAt: (_encoding: Encoding, root: number) => streamWalkAt(root as StreamRef),
+
+  roughBytes: (slab: Slab, _encoding: Encoding, root: number) =>
+    roughBytes(slab, root as StreamRef),
+
   check(slab: Slab, _encoding: Encoding, root: number): void {
     checkStream(slab, root as StreamRef);
     checkGroups(slab, root as StreamRef);
@@ -92,3 +103,19 @@ export const streamKind: ValueKind = {
 
 /** More than the keyspace frees at once. */
 const GROUP_COST = 1000;
+
+const ROUGH_BLOCKS = 64;
+/** Of a pending entry, with its record in the tree of its consumer. */
+const PENDING_BYTES = 56;
+
+/** About the bytes of a stream, as its first blocks tell. */
+function roughBytes(slab: Slab, stream: StreamRef): number {
+  let bytes = 0;
+  let seen = 0;
+  let block = firstBlock(slab, stream);
+  for (; block !== NONE && seen < ROUGH_BLOCKS; block = nextBlock(slab, block), seen++) {
+    bytes += blockBytes(slab, block);
+  }
+  const average = seen === 0 ? 0 : bytes / seen;
+  return Math.round(average * blockCount(slab, stream)) + allPending(slab, stream) * PENDING_BYTES;
+}

@@ -10,6 +10,7 @@
 import { assert } from '../../base/assert.js';
 import { compareBytes, copyBytes } from '../../base/bytes.js';
 import { allocate, type BlockRef, capacityOf, release } from '../../slab/alloc.js';
+import { moveAt } from '../../slab/moving.js';
 import { NONE, type Slab } from '../../slab/slab.js';
 
 /** The words of a list; its word index is the `listAt` of every function here. */
@@ -123,6 +124,18 @@ export function leaveName(slab: Slab, listAt: number, index: number): void {
   if (count !== 0) return;
   release(slab, array as BlockRef);
   i32[listAt + Names.Array] = NONE;
+}
+
+/** Moves the list's array together with others (slab/moving.ts). */
+export function moveNames(slab: Slab, listAt: number): void {
+  if (slab.i32[listAt + Names.Array] !== NONE) moveAt(slab, listAt + Names.Array);
+}
+
+/** As moveNames, the block at place `index`, which the list refers to; returns where it is. */
+export function moveNamed(slab: Slab, listAt: number, index: number): number {
+  const at = (slab.i32[listAt + Names.Array]! << 1) + index;
+  moveAt(slab, at);
+  return slab.i32[at]!;
 }
 
 /** Bytes of the list's array. */

@@ -23,7 +23,9 @@
 
 import { assert } from '../../base/assert.js';
 import { allocate, type BlockRef, capacityOf, release } from '../../slab/alloc.js';
+import { moveAt, moving } from '../../slab/moving.js';
 import { NONE, type Ref, type Slab } from '../../slab/slab.js';
+import type { MovePlace } from '../kind.js';
 import { ID_WORDS, readIdAt, StreamId, writeIdAt } from './id.js';
 import {
   checkNames,
@@ -31,6 +33,8 @@ import {
   enterName,
   findName,
   leaveName,
+  moveNamed,
+  moveNames,
   Names,
   nameCount,
   namedAt,
@@ -483,6 +487,53 @@ export function copyProducers(slab: Slab, stream: StreamRef, target: Slab, copy:
 }
 
 const copiedId = new StreamId();
+
+/**
+ * Moves what is known of producers together (slab/moving.ts), from `place` on and until the budget
+ * is spent. True when all of it is done.
+ */
+export function moveProducers(slab: Slab, stream: StreamRef, place: MovePlace): boolean {
+  if (producersOf(slab, stream) === NONE) return true;
+  if (place.place === 0 && place.inner === 0) {
+    moveAt(slab, producersAt(stream));
+    moveNames(slab, listAt(producersOf(slab, stream)));
+  }
+  const at = listAt(producersOf(slab, stream));
+  for (; place.place < nameCount(slab, at); place.place++) {
+    if (place.inner === 0) {
+      const producer = moveNamed(slab, at, place.place);
+      moveNames(slab, iidsAt(producer as ProducerRef));
+    }
+    if (!moveIids(slab, namedAt(slab, at, place.place) as ProducerRef, place)) return false;
+    place.inner = 0;
+  }
+  return true;
+}
+
+/** The iids of one producer, from the one that `place` tells on: each knows the next one. */
+function moveIids(slab: Slab, producer: ProducerRef, place: MovePlace): boolean {
+  const { i32, u8 } = slab;
+  const at = iidsAt(producer);
+  let linkAt = (producer << 1) + Producer.Oldest;
+  for (let index = 0; i32[linkAt] !== NONE; index++) {
+    const iid = i32[linkAt]!;
+    if (index >= place.inner) {
+      if (moving.units <= 0) {
+        place.inner = index;
+        return false;
+      }
+      const start = nameStart(iid, Iid.Name);
+      const named = findName(slab, at, Iid.Name, u8, start, nameLength(slab, iid, Iid.Name));
+      const moved = moveNamed(slab, at, named);
+      i32[linkAt] = moved;
+      if (i32[(producer << 1) + Producer.Newest] === iid) {
+        i32[(producer << 1) + Producer.Newest] = moved;
+      }
+    }
+    linkAt = (i32[linkAt]! << 1) + Iid.Next;
+  }
+  return true;
+}
 
 /** Asserts what must hold of a stream's producers. */
 export function checkProducers(slab: Slab, stream: StreamRef): void {

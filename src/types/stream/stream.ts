@@ -1,10 +1,10 @@
 // A stream: blocks of entries in the order of their IDs (block.ts), linked to each other, with an
 // index of where each but the last begins (id-tree.ts), and its consumer groups (groups.ts).
 //
-//   root, 23 words
+//   root, 26 words
 //   ┌───────┬───────┬──────┬────────┬────────┬───────┬─────────┬──────────┬─────────┬───────────┐
 //   │ count │ first │ last │ index  │ groups │ added │ last ID │ first ID │ max     │ producers │
-//   │       │ block │ block│ IdTree │ names  │       │         │          │ deleted │           │
+//   │       │ block │ block│ IdTree │ names  │       │         │          │ deleted │ walk, 3   │
 //   └───────┴───────┴──────┴────────┴────────┴───────┴─────────┴──────────┴─────────┴───────────┘
 //                           3 words  2        int64   4 words   4          4         producers.ts
 //
@@ -15,6 +15,7 @@ import { assert } from '../../base/assert.js';
 import type { Slices } from '../../base/slices.js';
 import { allocate, type BlockRef, capacityOf } from '../../slab/alloc.js';
 import { NONE, type Ref, type Slab } from '../../slab/slab.js';
+import { Walk } from '../../structs/walked.js';
 import { thresholds } from '../thresholds.js';
 import {
   addEntry,
@@ -26,6 +27,7 @@ import {
   isFull,
   linkBlocks,
   liveOf,
+  moveEntries,
   nextBlock,
   previousBlock,
   readBlockId,
@@ -33,8 +35,10 @@ import {
   releaseBlock,
   Sought,
   sealBlock,
+  setBlockEpoch,
   startBlock,
 } from './block.js';
+import { checkBlockEpochs, leaveBlock, saveBlockFirst } from './block-first.js';
 import { compareIdAt, compareIds, ID_WORDS, readIdAt, StreamId, writeIdAt, ZERO_ID } from './id.js';
 import {
   checkIdTree,
@@ -46,6 +50,7 @@ import {
   IdTreeCursor,
   idTreeCount,
   insertInIdTree,
+  moveIdTree,
   removeFromIdTree,
 } from './id-tree.js';
 
@@ -63,7 +68,11 @@ const enum Root {
   FirstId = LastId + ID_WORDS,
   MaxDeleted = FirstId + ID_WORDS,
   Producers = MaxDeleted + ID_WORDS,
-  Words = Producers + 1,
+  /** Of a snapshot's walk, see first.ts. */
+  Walk = Producers + 1,
+  LeftBlocks = Walk + 1,
+  LeftGroups = LeftBlocks + 1,
+  Words = LeftGroups + 1,
 }
 
 /** A record of the index: the ID of a block, and the block. */
@@ -105,6 +114,16 @@ export function groupsAt(stream: StreamRef): number {
 /** Word index of the reference to what producers.ts keeps; NONE for most streams. */
 export function producersAt(stream: StreamRef): number {
   return (stream << 1) + Root.Producers;
+}
+
+/** Word index of the walk word; two more follow it, see first.ts. */
+export function streamWalkAt(stream: StreamRef): number {
+  return (stream << 1) + Root.Walk;
+}
+
+/** The stream whose walk word is there. */
+export function streamOfWalk(walkAt: number): StreamRef {
+  return ((walkAt - Root.Walk) >> 1) as StreamRef;
 }
 
 /** Word index of the index of blocks. */
@@ -186,9 +205,12 @@ export function appendEntry(
   let block = tail;
   if (tail === NONE || isBlockFull(slab, tail, payload)) {
     block = startBlock(slab, tail, id, args, first, fieldCount);
+    setBlockEpoch(slab, block, i32[at + Root.Walk]! & Walk.EpochMask);
     if (tail === NONE) i32[at + Root.First] = block;
     else sealTail(slab, stream, tail, block);
     i32[at + Root.Last] = block;
+  } else if ((i32[at + Root.Walk]! & Walk.Walked) !== 0) {
+    saveBlockFirst(slab, at + Root.Walk, block);
   }
   const added = addEntry(slab, block, id, args, first, fieldCount);
   if (added !== block) {
@@ -268,6 +290,12 @@ export function findEntry(
   return seekEntry(slab, stream, cursor, id) && compareIds(cursor.id, id) === 0;
 }
 
+/** The last block that begins with `id` or before, or the first. The stream is not empty. */
+export function blockFrom(slab: Slab, stream: StreamRef, id: StreamId): EntryBlock {
+  const last = lastBlock(slab, stream);
+  return compareBlock(slab, last, id) <= 0 ? last : blockFor(slab, stream, id);
+}
+
 /** The block that `id` lies in: the last that begins with it or before, or the first. */
 function blockFor(slab: Slab, stream: StreamRef, id: StreamId): EntryBlock {
   const at = floorInIdTree(slab, indexAt(stream), INDEX_WORDS, id);
@@ -320,6 +348,7 @@ export function countEntries(
 export function deleteEntry(slab: Slab, stream: StreamRef, cursor: EntryCursor): boolean {
   const at = (stream << 1) + Root.Count;
   slab.i32[at] = slab.i32[at]! - 1;
+  saveBlockFirst(slab, streamWalkAt(stream), cursor.block);
   if (cursor.flagDeleted() !== 0) return false;
   removeBlock(slab, stream, cursor.block);
   return true;
@@ -340,7 +369,7 @@ function removeBlock(slab: Slab, stream: StreamRef, block: EntryBlock): void {
   } else {
     removeFromIndex(slab, stream, block);
   }
-  releaseBlock(slab, block);
+  if (!leaveBlock(slab, at + Root.Walk, block)) releaseBlock(slab, block);
 }
 
 function removeFromIndex(slab: Slab, stream: StreamRef, block: EntryBlock): void {
@@ -492,6 +521,35 @@ export function freeBlocksStep(slab: Slab, stream: StreamRef, budget: number): b
   return true;
 }
 
+/**
+ * Moves blocks and index together (slab/moving.ts), from the block of `from` on, until the budget
+ * is spent. False then: `from` is where to go on.
+ */
+export function moveBlocks(slab: Slab, stream: StreamRef, from: StreamId): boolean {
+  movedStream = stream;
+  if (!moveIdTree(slab, indexAt(stream), INDEX_WORDS, from, moveIndexed)) return false;
+  // The last block is in no index.
+  const last = lastBlock(slab, stream);
+  if (last !== NONE) blockMoved(slab, last, moveEntries(slab, last));
+  return true;
+}
+
+/** The stream whose blocks are being moved. */
+let movedStream = NONE as StreamRef;
+
+function moveIndexed(slab: Slab, at: number): void {
+  const block = slab.i32[at + INDEX_BLOCK]! as EntryBlock;
+  const moved = moveEntries(slab, block);
+  slab.i32[at + INDEX_BLOCK] = moved;
+  blockMoved(slab, block, moved);
+}
+
+function blockMoved(slab: Slab, from: EntryBlock, to: EntryBlock): void {
+  const at = movedStream << 1;
+  if (slab.i32[at + Root.First] === from) slab.i32[at + Root.First] = to;
+  if (slab.i32[at + Root.Last] === from) slab.i32[at + Root.Last] = to;
+}
+
 /** Asserts what must hold of blocks, index and marks; groups have their own check. */
 export function checkStream(slab: Slab, stream: StreamRef): void {
   const { i32 } = slab;
@@ -522,6 +580,7 @@ export function checkStream(slab: Slab, stream: StreamRef): void {
     blocks++;
     previous = block;
   }
+  checkBlockEpochs(slab, at + Root.Walk, firstBlock(slab, stream));
   assert(lastBlock(slab, stream) === previous, 'the last block is known');
   assert(blocks === blockCount(slab, stream), 'the index holds blocks of the stream only');
   assert(live === streamLength(slab, stream), 'the count of entries is exact');
