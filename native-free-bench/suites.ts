@@ -2,6 +2,7 @@
 
 import { runBoard, runElements, runTypes } from './collections.js';
 import { runPublish, runScripts, runTransactions } from './coordination.js';
+import { runDefrag } from './defrag.js';
 import { runLog, runRecovery, runSnapshot } from './durability.js';
 import { runConnections, runExpiry, runGrowth, runMemory, runStart } from './events.js';
 import { runEviction } from './eviction.js';
@@ -223,6 +224,16 @@ export const SUITES: readonly Suite[] = [
     defaults: { keys: 1_048_576, size: 1024, distribution: 'zipf:0.99', pipelines: [16] },
     tiny: { keys: 12_000 },
     run: runEviction,
+  },
+  {
+    ...PLAIN,
+    name: 'defrag',
+    about:
+      'Mixed sizes and types, 80 % deleted at random: RSS, time and latency of moving the rest.',
+    isStarter: true,
+    defaults: { keys: 400_000, connections: 10, pipelines: [1] },
+    tiny: { keys: 2000 },
+    run: runDefrag,
   },
   {
     ...PLAIN,

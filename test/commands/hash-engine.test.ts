@@ -263,6 +263,35 @@ describe('the encoding', () => {
     ]);
     check(engine);
   });
+
+  it('becomes hashtable with the first new value after the limit was lowered', () => {
+    const changes = [
+      ['HSET k a 5', ':0', '5', '$9 hashtable'],
+      ['HINCRBY k a 1', ':2', '2', '$9 hashtable'],
+      ['HINCRBYFLOAT k a 1.5', '$3 2.5', '2.5', '$9 hashtable'],
+      ['HSET k a 7 b 8 a 9', ':0', '9', '$9 hashtable'],
+      ['HSETNX k a 5', ':0', '1', '$8 listpack'],
+      ['HDEL k d', ':1', '1', '$8 listpack'],
+    ] as const;
+    for (const isTimed of [false, true]) {
+      for (const [change, reply, value, encoding] of changes) {
+        const engine = start();
+        play(engine, [['HSET k a 1 b 2 c 3 d 4 e 5', ':5']]);
+        if (isTimed) engine.run('HEXPIRE', 'k', '100', 'FIELDS', '1', 'c');
+        thresholds.hashMaxListpackEntries = 2;
+        const expected = isTimed ? encoding.replace('$8 listpack', '$10 listpackex') : encoding;
+        play(engine, [
+          [change, reply],
+          ['OBJECT ENCODING k', expected],
+          ['HGET k a', `$${value.length} ${value}`],
+          ['HGET k c', '$1 3'],
+          ['HTTL k FIELDS 1 c', isTimed ? '*1 :100' : '*1 :-1'],
+        ]);
+        check(engine);
+        thresholds.hashMaxListpackEntries = before.hashMaxListpackEntries;
+      }
+    }
+  });
 });
 
 describe('HRANDFIELD', () => {

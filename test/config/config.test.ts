@@ -63,9 +63,9 @@ describe('CONFIG SET', () => {
   it('refuses what Flagstone does not do, and warns of what has no effect', () => {
     const config = new Config();
     expect(config.change(['cluster-enabled', 'yes']).error).toMatch(/^ERR CONFIG SET failed /);
-    expect(config.change(['activedefrag', 'yes', 'timeout', '1'])).toEqual({
+    expect(config.change(['jemalloc-bg-thread', 'no', 'timeout', '1'])).toEqual({
       error: null,
-      warnings: [expect.stringContaining("'activedefrag' has no effect in Flagstone")],
+      warnings: [expect.stringContaining("'jemalloc-bg-thread' has no effect in Flagstone")],
     });
   });
 

@@ -87,7 +87,8 @@ describe('Support', () => {
     ['maxmemory-policy', 'allkeys-lrm', 'ok'],
     ['notify-keyspace-events', '', 'ok'],
     ['notify-keyspace-events', 'KEA', 'ok'],
-    ['activedefrag', true, 'inert'],
+    ['activedefrag', true, 'ok'],
+    ['jemalloc-bg-thread', false, 'inert'],
     ['aclfile', '/etc/users.acl', 'ok'],
   ])('of %s %s is %s', (name, value, kind) => {
     expect(support(name, value)).toBe(kind);

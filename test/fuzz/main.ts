@@ -1,5 +1,6 @@
-// npm run fuzz -- <name> [--seed n] [--steps n]: runs one target until it fails or is stopped; with
-// a seed, once. Without a name it lists the targets; --list prints those that should pass, for CI.
+// npm run fuzz -- <name> [--seed n] [--steps n] [--seconds n]: runs one target until it fails, is
+// stopped or has had its time; with a seed and no time, once. Without a name it lists the targets;
+// --list prints those that should pass, for CI.
 
 import { parseArgs } from 'node:util';
 import { findTargets, fuzz, repeatLine } from './runner.js';
@@ -10,6 +11,7 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string' },
     steps: { type: 'string' },
     runs: { type: 'string' },
+    seconds: { type: 'string' },
     list: { type: 'boolean' },
   },
 });
@@ -22,7 +24,7 @@ if (values.list) {
     if (name !== 'canary') console.log(`${name} ${about}`);
   }
 } else if (target === undefined) {
-  console.log('usage: npm run fuzz -- <name> [--seed n] [--steps n] [--runs n]\n');
+  console.log('usage: npm run fuzz -- <name> [--seed n] [--steps n] [--runs n] [--seconds n]\n');
   for (const { name, about } of targets.values()) console.log(`  ${name.padEnd(16)}${about}`);
   process.exitCode = positionals.length === 0 ? 0 : 2;
 } else {
@@ -30,6 +32,7 @@ if (values.list) {
     ...(values.seed === undefined ? {} : { seed: Number(values.seed) }),
     ...(values.steps === undefined ? {} : { steps: Number(values.steps) }),
     ...(values.runs === undefined ? {} : { runs: Number(values.runs) }),
+    ...(values.seconds === undefined ? {} : { seconds: Number(values.seconds) }),
     told: (line) => console.log(line),
   });
   if (failure !== undefined) {

@@ -20,6 +20,8 @@ export interface FuzzOptions {
   readonly steps?: number;
   /** Stops after so many runs. Default: one with a seed, endless without. */
   readonly runs?: number;
+  /** Begins no further run after so long. */
+  readonly seconds?: number;
   told?(line: string): void;
 }
 
@@ -43,9 +45,11 @@ export async function fuzz(
 ): Promise<FuzzFailure | undefined> {
   const steps = options.steps ?? target.stepsPerRun;
   const isFixed = options.seed !== undefined;
-  const runs = options.runs ?? (isFixed ? 1 : Number.POSITIVE_INFINITY);
+  const isTimed = options.seconds !== undefined;
+  const runs = options.runs ?? (isFixed && !isTimed ? 1 : Number.POSITIVE_INFINITY);
+  const endMs = performance.now() + (options.seconds ?? Number.POSITIVE_INFINITY) * 1000;
   try {
-    for (let run = 0; run < runs; run++) {
+    for (let run = 0; run < runs && performance.now() < endMs; run++) {
       const seed = isFixed ? options.seed! + run : freshSeed();
       options.told?.(`${target.name}: seed ${seed}, ${steps} steps`);
       const failure = await runOnce(target, seed, steps);

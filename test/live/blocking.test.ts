@@ -25,7 +25,7 @@ describe.each(SHAPES)('$transport transport, $threads workers', (shape) => {
   let other: Client;
   beforeAll(async () => {
     const args = ['--maxclients', String(CLIENTS + 100)];
-    server = await startServer({ ...shape, args });
+    server = await startServer({ ...shape, args, startMsMax: 50_000 });
   });
   afterAll(() => server.stop());
   beforeEach(async () => {

@@ -332,6 +332,12 @@ describe('on a small machine', () => {
     expect(ended).toMatchObject({ code: 1, text: expect.stringContaining('ulimit -v') });
   });
 
+  it('says why when there are more databases than its partitions have room for', async () => {
+    const ended = await run(['--databases', '2147483647', '--port', '0']);
+    expect(ended).toMatchObject({ code: 1, text: expect.stringContaining('fewer --databases') });
+    expect(ended.text).not.toContain('BUG REPORT');
+  });
+
   it.skipIf(!IS_LINUX)('lowers maxclients to the limit of open files', async () => {
     const port = await freePort();
     const child = start(

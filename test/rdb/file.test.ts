@@ -16,7 +16,7 @@ import { crc64WithZeros } from '../../src/rdb/crc-shift.js';
 import { RdbFileError } from '../../src/rdb/file-read.js';
 import type { Engine } from '../support/engine.js';
 import { partSeed, Random, seedOf } from '../support/seed.js';
-import { emptyEngine, fillEngine, loadFile, writeFile } from './files.js';
+import { deleteAll, emptyEngine, fillEngine, loadFile, warmUp, writeFile } from './files.js';
 import { FORMS } from './forms.js';
 import { checkKeyspace, text, usedBytesOf, withCrc } from './values.js';
 
@@ -319,31 +319,6 @@ describe('a broken file is refused', () => {
     }
   }, 120_000);
 });
-
-/** What the first keys of a database need stays when they go. */
-function warmUp(engine: Engine): void {
-  for (let database = 0; database < 16; database++) {
-    engine.run('SELECT', String(database));
-    engine.run('HSET', 'first', 'field', 'value');
-    engine.run('HPEXPIRE', 'first', '1000', 'FIELDS', '1', 'field');
-    engine.run('PEXPIRE', 'first', '1000');
-    engine.run('DEL', 'first');
-  }
-}
-
-function deleteAll(engine: Engine): void {
-  for (let database = 0; database < 16; database++) {
-    engine.run('SELECT', String(database));
-    const partition = engine.keyspace.partitions[0]!;
-    const keys: Uint8Array[] = [];
-    partition.select(database);
-    eachEntry(partition, (slab, ref) => {
-      const start = keyStartOf(slab, ref as EntryRef);
-      keys.push(slab.u8.slice(start, start + keyBytesOf(slab, ref as EntryRef)));
-    });
-    for (const key of keys) engine.run('DEL', key);
-  }
-}
 
 describe('a checksum', () => {
   it('with zeros behind it is that of the zeros', () => {

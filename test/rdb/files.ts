@@ -1,8 +1,9 @@
 // Whole files for tests: an engine's keys as a file, and a file's keys in an engine.
 
 import { connectionCommands } from '../../src/commands/connection.js';
+import { serverKeyspaceCommands } from '../../src/commands/server-keyspace.js';
 import { Config } from '../../src/config/config.js';
-import type { EntryRef } from '../../src/keyspace/entry.js';
+import { type EntryRef, keyBytesOf, keyStartOf } from '../../src/keyspace/entry.js';
 import { eachEntry } from '../../src/keyspace/scan.js';
 import { FileSource } from '../../src/rdb/file-source.js';
 import { RdbFileWriter, type Recency } from '../../src/rdb/file-write.js';
@@ -14,7 +15,7 @@ import { makeValue, specs } from './values.js';
 /** An engine of all types with nothing in it. */
 export function emptyEngine(partitions = 4, partitionBytes = 32 * 1024 * 1024): Engine {
   const engine = new Engine({
-    specs: [...specs, ...connectionCommands],
+    specs: [...specs, ...connectionCommands, ...serverKeyspaceCommands],
     partitions,
     partitionBytes,
     databases: 16,
@@ -135,4 +136,30 @@ export function loadFile(
   while (!load.step(how.budgetMs ?? 50)) steps++;
   const { facts, functions, keysLoaded, keysExpired, keysEmpty, bytesRead } = load;
   return { facts, functions, keysLoaded, keysExpired, keysEmpty, bytesRead, steps, warnings };
+}
+
+/** What the first keys of a database need stays when they go. */
+export function warmUp(engine: Engine): void {
+  for (let database = 0; database < 16; database++) {
+    engine.run('SELECT', String(database));
+    engine.run('HSET', 'first', 'field', 'value');
+    engine.run('HPEXPIRE', 'first', '1000', 'FIELDS', '1', 'field');
+    engine.run('PEXPIRE', 'first', '1000');
+    engine.run('DEL', 'first');
+  }
+}
+
+/** Of an engine with one partition. */
+export function deleteAll(engine: Engine): void {
+  for (let database = 0; database < 16; database++) {
+    engine.run('SELECT', String(database));
+    const partition = engine.keyspace.partitions[0]!;
+    const keys: Uint8Array[] = [];
+    partition.select(database);
+    eachEntry(partition, (slab, ref) => {
+      const start = keyStartOf(slab, ref as EntryRef);
+      keys.push(slab.u8.slice(start, start + keyBytesOf(slab, ref as EntryRef)));
+    });
+    for (const key of keys) engine.run('DEL', key);
+  }
 }

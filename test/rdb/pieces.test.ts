@@ -20,12 +20,19 @@ import {
   packForm,
 } from '../../src/rdb/images.js';
 import { PieceStore } from '../../src/rdb/piece-store.js';
-import { beginPieces, isInPieces, PieceWalk, writePiece } from '../../src/rdb/pieces.js';
+import {
+  beginPieces,
+  FIRST_PIECE_ORDER,
+  isInPieces,
+  PieceWalk,
+  writeFirstPiece,
+  writePiece,
+} from '../../src/rdb/pieces.js';
 import { ByteSink } from '../../src/rdb/sink.js';
 import { holderOf } from '../../src/slab/lock.js';
 import { Header, NONE, type Slab } from '../../src/slab/slab.js';
 import { eachInBucket } from '../../src/structs/table.js';
-import { walkedNodes } from '../../src/structs/walked.js';
+import { WalkKind, walkedNodes, walkKindOf } from '../../src/structs/walked.js';
 import { checkKeyspace } from '../support/check-keyspace.js';
 import type { Engine } from '../support/engine.js';
 import { randomTest } from '../support/random-test.js';
@@ -91,9 +98,9 @@ class Snapshot {
     const writers = [0, 1].map((thread) => new ImageWriter(this.rings, this.saving, thread));
     engine.keyspace.sinks.saveFirst = ({ slab, databaseAtCut }, bucket) =>
       this.writerOf(writers).save(slab, bucket, databaseAtCut, 0, true);
-    walkedNodes.save = (slab, walkAt, node, isFromBack) => {
+    walkedNodes.save = (slab, walkAt, node, order) => {
       this.nodeImages++;
-      this.writerOf(writers).saveNode(slab, walkAt, node, isFromBack);
+      this.writerOf(writers).saveNode(slab, walkAt, node, order);
     };
   }
 
@@ -134,7 +141,13 @@ class Snapshot {
     if (isInPieces(slab, entry)) {
       const version = beginPieces(this.sink, slab, entry, FORM);
       const { u8, at } = this.sink;
-      this.pieces.begin(slab.index, walkWordOf(slab, entry), database, version, u8, 0, at);
+      const walkAt = walkWordOf(slab, entry);
+      const kind = walkKindOf(slab, walkAt);
+      this.pieces.begin(slab.index, walkAt, kind, database, version, u8, 0, at);
+      this.sink.reset();
+      if (!writeFirstPiece(this.sink, slab, entry, FORM)) return;
+      const { sink } = this;
+      this.pieces.node(slab.index, walkAt, sink.u8, 0, sink.at, FIRST_PIECE_ORDER, true);
       return;
     }
     const version = writeRecord(this.sink, slab, entry, FORM);
@@ -156,16 +169,23 @@ class Snapshot {
     const walk = new PieceWalk(slab, walkAt);
     for (let isDone = false; !isDone; ) {
       between();
-      this.reader.drain(this.target);
       this.sink.reset();
-      const take = (_slab: Slab, _at: number, node: number) =>
-        writePiece(this.sink, slab, walkAt, node, FORM.compresses);
+      const taken: number[] = [];
+      const take = (_slab: Slab, _at: number, node: number, order: number) => {
+        writePiece(this.sink, slab, walkAt, node, order, FORM.compresses);
+        taken.push(order, this.sink.at);
+      };
       isDone = walk.step(take, () => this.random.chance(0.3));
       if (isDone) walk.end();
-      record.bytes(this.sink.u8, 0, this.sink.at);
+      this.reader.drain(this.target);
+      let start = 0;
+      for (let index = 0; index < taken.length; index += 2) {
+        const end = taken[index + 1]!;
+        this.pieces.walked(taken[index]!, this.sink.u8, start, end - start);
+        start = end;
+      }
     }
-    this.reader.drain(this.target);
-    this.pieces.finish();
+    this.pieces.finish(true);
   }
 }
 
@@ -273,7 +293,95 @@ const kinds: readonly Kind[] = [
       else run('LMOVE', key, key, random.pick(['LEFT', 'RIGHT']), random.pick(['LEFT', 'RIGHT']));
     },
   },
+  {
+    name: 'streams',
+    build(run, key, random) {
+      for (let index = 0; index < 2 * ELEMENTS; index++) {
+        const own = random.chance(0.05) ? ['other', random.bytes(30)] : [];
+        run('XADD', key, `${1 + (index >> 3)}-${(index & 7) + 1}`, 'field', `${index}`, ...own);
+      }
+      for (const group of GROUPS) {
+        run('XGROUP', 'CREATE', key, group, '0');
+        for (const consumer of CONSUMERS) {
+          const count = String(ELEMENTS / 3);
+          run('XREADGROUP', 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', key, '>');
+        }
+      }
+      run('XGROUP', 'CREATE', key, 'idle', '$');
+    },
+    change(run, key, random) {
+      const sort = random.below(40);
+      const group = random.pick(GROUPS);
+      const consumer = random.pick(CONSUMERS);
+      const ids = (count: number) => Array.from({ length: count }, () => entryId(random));
+      if (sort < 8) run('XADD', key, '*', 'field', random.bytes(random.below(200)));
+      else if (sort < 16) run('XACK', key, group, ...ids(40));
+      else if (sort < 20) run('XDEL', key, ...ids(10));
+      else if (sort < 24) {
+        run('XREADGROUP', 'GROUP', group, consumer, 'COUNT', '7', 'STREAMS', key, '>');
+      } else if (sort < 28) run('XCLAIM', key, group, consumer, '0', ...ids(9), 'FORCE');
+      else if (sort < 31) run('XAUTOCLAIM', key, group, consumer, '0', entryId(random));
+      else if (sort < 34) run('XTRIM', key, 'MINID', random.pick(['=', '~']), entryId(random));
+      else if (sort < 36) run('XGROUP', 'SETID', key, group, entryId(random));
+      else if (sort < 37) run('XGROUP', 'DELCONSUMER', key, group, consumer);
+      else if (sort < 38) run('XGROUP', 'DESTROY', key, group);
+      else if (sort < 39) run('XGROUP', 'CREATE', key, group, '0');
+      else run('XTRIM', key, 'MAXLEN', String(random.below(3 * ELEMENTS)));
+    },
+  },
+  {
+    name: 'arrays',
+    build(run, key, random) {
+      for (let index = 0; index < 4 * ELEMENTS; index += 100) {
+        const values = Array.from({ length: 100 }, (_, at) => `${index + at}`);
+        run('ARSET', key, String(index), ...values);
+      }
+      for (let index = 0; index < ELEMENTS / 2; index++) {
+        run('ARSET', key, position(random), random.bytes(random.below(60)));
+      }
+    },
+    change(run, key, random) {
+      const sort = random.below(12);
+      if (sort < 5) run('ARSET', key, position(random), random.bytes(random.below(60)));
+      else if (sort < 7) run('ARDEL', key, position(random), position(random), position(random));
+      else if (sort < 9) {
+        const from = random.below(4 * ELEMENTS);
+        run('ARDELRANGE', key, String(from), String(from + random.below(300)));
+      } else if (sort < 11) run('ARINSERT', key, 'inserted', random.bytes(9));
+      else run('ARRING', key, String(ELEMENTS), 'ring');
+    },
+  },
+  {
+    name: 'strings',
+    build(run, key, random) {
+      run('SET', key, random.bytes(1000).repeat(key === 'large' ? 600 : 1500));
+    },
+    change(run, key, random) {
+      const sort = random.below(10);
+      const at = random.below(STRING_BYTES);
+      if (sort < 4) run('SETRANGE', key, String(at), random.bytes(random.below(3000)));
+      else if (sort < 6) run('APPEND', key, random.bytes(random.below(90_000)));
+      else if (sort < 8) run('SETBIT', key, String(at * 8), '1');
+      else if (sort < 9) run('BITFIELD', key, 'SET', 'u8', String(at * 8), '7');
+      else run('SETRANGE', key, String(at + 1_000_000), 'far');
+    },
+  },
 ];
+
+const STRING_BYTES = 580_000;
+
+const GROUPS = ['first', 'second'];
+const CONSUMERS = ['alice', 'bob', 'carol'];
+
+function entryId(random: Random): string {
+  return `${1 + random.below(ELEMENTS / 4)}-${1 + random.below(8)}`;
+}
+
+/** Near the beginning, near those that lie far away, or in between. */
+function position(random: Random): string {
+  const far = BigInt(random.below(2 ** 31)) << 32n;
+  return random.chance(0.5) ? String(random.below(5 * ELEMENTS)) : String(far);
+}
 
 /** What happens to the whole value. */
 function strike(run: Run, key: string, random: Random): void {
@@ -387,11 +495,11 @@ describe('large values in a snapshot', () => {
         expect(store.heldBytes).toBeLessThanOrEqual(2 * limit);
       }
     }
-    for (let value = 0; value < 50; value++) store.begin(0, value, 0, 10, node, 0, 7);
+    for (let value = 0; value < 50; value++) store.begin(0, value, WalkKind.Set, 0, 10, node, 0, 7);
     for (let next = store.next(); next !== null; next = store.next()) {
       const sink = new ByteSink();
       store.start(next, sink);
-      store.finish();
+      store.finish(true);
       expect(sink.at).toBe(7 + 20 * node.length);
     }
     expect(store.heldBytes).toBe(0);

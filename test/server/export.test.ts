@@ -126,6 +126,29 @@ describe('an export', () => {
     expect(back.run('HPEXPIRETIME', 'h', 'FIELDS', '1', 'f')).toBe('*1\r\n:1900000000000\r\n');
   });
 
+  it('takes keys of any database', async () => {
+    const engine = emptyEngine();
+    engine.run('SELECT', '9');
+    engine.run('SET', 'deep', 'value');
+    const bytes = writeFile(engine, { checksums: false }).bytes;
+    // The opcode of SELECT and a length of six bits: database 9 becomes 60.
+    const at = bytes.indexOf(Buffer.of(0xfe, 9));
+    bytes[at + 1] = 60;
+    const file = path.join(directory, 'source.rdb');
+    writeFileSync(file, bytes);
+    const target = path.join(directory, 'out');
+
+    expect(await run('--redis', '7.0', file, target)).toMatchObject({ code: 0 });
+    const written = readFileSync(path.join(target, 'dump.rdb'));
+    expect(written.indexOf(Buffer.of(0xfe, 60))).toBeGreaterThan(0);
+    expect(written.indexOf('deep')).toBeGreaterThan(0);
+  });
+
+  it('tells how it is called', async () => {
+    expect(await run('--help')).toMatchObject({ code: 0 });
+    expect(await run('--redis', '5.0')).toMatchObject({ code: 1 });
+  });
+
   it('writes over nothing, and says what it wants', async () => {
     const source = fileOf(emptyEngine());
     writeFileSync(path.join(directory, 'dump.rdb'), '');

@@ -50,7 +50,7 @@ describe('the counters of the server', () => {
     second.add(Counter.Reads, 3);
     second.put(Counter.CpuUserUs, 500);
 
-    first.reset();
+    first.reset(0);
     second.errorReplied('OOM');
 
     expect(first.errors()).toEqual([['OOM', 1]]);

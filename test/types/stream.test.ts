@@ -460,7 +460,7 @@ describe('a consumer group', () => {
       const kind = random.below(100);
       if (kind < 50) {
         if (record === 0) addPending(slab, group, consumer, idOf(value), step);
-        else movePending(slab, record, consumer, idOf(value));
+        else movePending(slab, group, record, consumer, idOf(value));
         pending.set(value, name);
       } else if (kind < 99) {
         expect(removePending(slab, group, idOf(value))).toBe(pending.delete(value));
