@@ -1,5 +1,5 @@
 // The floors of src: a folder imports lower floors only, siblings never import each other, and news
-// goes up through callbacks wired in server/wire.ts. docs/ARCHITECTURE.md says why.
+// goes up through callbacks wired in server/wire.ts. docs/design.md says why.
 
 import { importsOf, resolveImport, type SourceFile, type Violation } from './source.js';
 
