@@ -143,6 +143,12 @@ const EVENT_DATA_WORD = process.arch === 'x64' ? 1 : 2;
 // The ABIs whose constants are the generic ones above.
 const ARCHITECTURES: readonly string[] = ['x64', 'arm64', 'riscv64', 'loong64'];
 const SYSCALL_GETTID = process.arch === 'x64' ? 186 : 178;
+// Few libcs have functions for these two.
+const SYSCALL_SCHED_SETATTR = process.arch === 'x64' ? 314 : 274;
+const SYSCALL_SCHED_GETATTR = process.arch === 'x64' ? 315 : 275;
+// struct sched_attr in its first version, and its word for the slice.
+const SCHEDULING_BYTES = 48;
+const SCHEDULING_RUNTIME = 24;
 
 type Integers = (...values: number[]) => number;
 
@@ -176,6 +182,7 @@ interface Calls {
   readonly setAffinity: Integers;
   readonly setPriority: Integers;
   readonly getTid: () => number;
+  readonly systemCall: Integers;
 }
 
 let calls: Calls | null = null;
@@ -235,6 +242,7 @@ function loadCalls(): Calls {
     setAffinity: bind('int sched_setaffinity(int, size_t, uintptr_t)'),
     setPriority: bind('int setpriority(int, uint32_t, int)'),
     getTid: bindGetTid(bind),
+    systemCall: bind('long syscall(long, long, uintptr_t, long, long)'),
   };
   return calls;
 }
@@ -691,6 +699,22 @@ export function setrlimitNoFile(): number {
 export function setNice(tid: number, nice: number): number {
   assert(tid > 0, 'a thread has a number above 0');
   return checked((calls ?? loadCalls()).setPriority(PRIORITY_PROCESS, tid, nice));
+}
+
+/**
+ * Asks for turns of `ns` nanoseconds (0.1 to 100 ms) for the thread `tid` (0: this one). Linux from
+ * 6.12 lets a thread that wakes up go before one whose turns are longer; older ones take the wish
+ * and do nothing. 0, or -errno.
+ */
+export function setSlice(tid: number, ns: number): number {
+  assert(tid >= 0 && ns > 0, 'a thread has a number, and a turn takes time');
+  const { systemCall } = calls ?? loadCalls();
+  const address = areaAt(Area.Text);
+  area.fill(0, Area.Text, Area.Text + SCHEDULING_BYTES);
+  const found = checked(systemCall(SYSCALL_SCHED_GETATTR, tid, address, SCHEDULING_BYTES, 0));
+  if (found < 0) return found;
+  area64[(Area.Text + SCHEDULING_RUNTIME) >> 3] = BigInt(ns);
+  return checked(systemCall(SYSCALL_SCHED_SETATTR, tid, address, 0, 0));
 }
 
 /** Binds the thread `tid` (0: this one) to one processor. */

@@ -24,6 +24,7 @@ import {
   stop,
 } from './loop-thread.js';
 import type { ProcessShape } from './shape.js';
+import { takeShortTurns } from './short-turns.js';
 import { permitUnixSocket } from './unix-socket.js';
 import { Upkeep } from './upkeep.js';
 
@@ -49,6 +50,7 @@ async function main(): Promise<void> {
   const onLoop = isNative ? null : new LoopThread(shape, thread, log);
   const executor = onLoop?.executor ?? new Executor(shape, thread, log);
   watchOver(executor);
+  takeShortTurns();
   try {
     if (onLoop !== null) await runNode(onLoop, listeningFds);
     else await runNative(executor, new Upkeep(executor));

@@ -1,11 +1,23 @@
 import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+import { getPriority, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as libc from '../../src/base/libc.js';
 
 const isHere = libc.isLibcAvailable();
+
+/** What the system says of a thread's turns, in ns; null where it says nothing. */
+function sliceOf(tid: number): number | null {
+  try {
+    const found = /se\.slice\s*:\s*(\d+)/.exec(
+      readFileSync(`/proc/self/task/${tid}/sched`, 'latin1'),
+    );
+    return found === null ? null : Number(found[1]);
+  } catch {
+    return null;
+  }
+}
 
 describe.skipIf(!isHere)('libc', () => {
   let directory = '';
@@ -219,5 +231,20 @@ describe.skipIf(!isHere)('libc', () => {
   it('explains an error number', () => {
     expect(libc.errnoText(-libc.Errno.AddressInUse)).toBe('EADDRINUSE: address already in use');
     expect(libc.errnoText(-100_000)).toBe('errno 100000');
+  });
+
+  it('asks for short turns for a thread, and keeps its nice value', () => {
+    const tid = libc.getTid();
+    expect(libc.setSlice(0, 300_000)).toBe(0);
+    expect(libc.setSlice(tid, 400_000)).toBe(0);
+    const facts = readFileSync(`/proc/self/task/${tid}/stat`, 'latin1').split(') ')[1]!.split(' ');
+    // Word 19 of the line; two are cut off.
+    expect(facts[16]).toBe(String(getPriority(0)));
+    const slice = sliceOf(tid);
+    const [major, minor] = release().split('.').map(Number);
+    const isNew = major! > 6 || (major === 6 && minor! >= 12);
+    // Older systems take the wish and keep their own turns.
+    if (slice !== null && isNew) expect(slice).toBe(400_000);
+    expect(libc.setSlice(2 ** 22 - 1, 400_000)).toBeLessThan(0);
   });
 });
