@@ -374,7 +374,8 @@ describe.each(SERVERS)('BullMQ on $name', (choice) => {
     await client.connect();
     const ours = new Queue('node-redis', { connection: client });
     ours.setMaxListeners(0);
-    const hears = new QueueEvents('node-redis', { connection: client });
+    // From the first event on: it may not listen yet when the first job is done.
+    const hears = new QueueEvents('node-redis', { connection: client, lastEventId: '0' });
     const works = new Worker('node-redis', async (job) => job.data.index + 1, {
       connection: client,
     });
