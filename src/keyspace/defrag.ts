@@ -66,7 +66,6 @@ const enum Stage {
 const NO_END = 2 ** 30;
 /** A walk is to win more than a thirty-second of the pages. */
 const WORTH_SHIFT = 5;
-const SPANS_PER_UNIT = 1;
 
 /** A value of many elements that waits for its turn. */
 interface LaterValue {
@@ -157,7 +156,8 @@ export class Defrag {
         if (this.position === 0) this.stage = Stage.End;
         return false;
       default: {
-        const spans = moving.units * SPANS_PER_UNIT;
+        // A span costs about as much as a block.
+        const spans = moving.units;
         moving.units = 0;
         return this.stop(partition, spans);
       }

@@ -17,7 +17,7 @@ import { Closing } from '../dispatch/session.js';
 import { NO_WATCH } from '../keyspace/watchers.js';
 import { Parsed, Parser } from '../resp/parse.js';
 import { GrowingEdge, Reply } from '../resp/write.js';
-import { type Connection, KEPT_BYTES_MAX, LargeInput } from './connection.js';
+import type { Connection } from './connection.js';
 import type { Serving } from './serving.js';
 
 const REPLY_BYTES = 16 * 1024;
@@ -84,21 +84,13 @@ export class BusyServing {
       }
       parser.commandAt = parser.at;
     }
-    this.keepRest(connection, u8, parser.commandAt, end);
-    if (reply.at > 0) this.send(connection);
-    if (session.closing !== Closing.No) serving.toBeFlushed(connection);
-  }
-
-  /** More than the next receipt has room for goes on after the script, in a buffer of its own. */
-  private keepRest(connection: Connection, u8: Uint8Array, start: number, end: number): void {
-    connection.kept = null;
-    if (end - start <= KEPT_BYTES_MAX) {
-      connection.keep(u8, start, end);
+    // What is long goes on after the script.
+    if (!connection.keepRest(u8, parser.commandAt, end, serving.limits)) {
+      serving.closeForMemory(connection);
       return;
     }
-    connection.large = LargeInput.create(u8, start, end, this.serving.limits);
-    // Without memory for it there is no way to go on.
-    if (connection.large === null) connection.session.closing = Closing.AfterReply;
+    if (reply.at > 0) this.send(connection);
+    if (session.closing !== Closing.No) serving.toBeFlushed(connection);
   }
 
   /** Runs one command; false when it has to wait for the end of the script. */

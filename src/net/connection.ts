@@ -186,6 +186,26 @@ export class Connection {
     this.kept = start === end ? null : u8.slice(start, end);
   }
 
+  /**
+   * As keep, of a command that needs so many bytes in all: what the next receipt has no room for
+   * gets a large buffer. False when there is no memory for that.
+   */
+  keepRest(
+    u8: Uint8Array,
+    start: number,
+    end: number,
+    limits: ParserLimits,
+    neededBytes = 0,
+  ): boolean {
+    this.kept = null;
+    if (end - start <= KEPT_BYTES_MAX && neededBytes <= KEPT_BYTES_MAX * 2) {
+      this.keep(u8, start, end);
+      return true;
+    }
+    this.large = LargeInput.create(u8, start, end, limits, neededBytes);
+    return this.large !== null;
+  }
+
   /** Appends a copy of u8[start, end) to the output. False when there is no memory for it. */
   enqueue(u8: Uint8Array, start: number, end: number): boolean {
     if (start === end) return true;

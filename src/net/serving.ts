@@ -193,14 +193,12 @@ export class Serving implements ReplyEdge {
       this.closeForInput(connection, bytes);
       return;
     }
-    if (bytes <= KEPT_BYTES_MAX && neededBytes <= KEPT_BYTES_MAX * 2) {
-      connection.keep(u8, start, end);
+    if (!connection.keepRest(u8, start, end, this.limits, neededBytes)) {
+      this.closeForMemory(connection);
       return;
     }
-    connection.large = LargeInput.create(u8, start, end, this.limits, neededBytes);
     // Reads over what is there once more: from here on progress is kept.
-    if (connection.large === null) this.closeForMemory(connection);
-    else if (this.isRunnable(connection)) this.receivedLarge(connection);
+    if (connection.large !== null && this.isRunnable(connection)) this.receivedLarge(connection);
   }
 
   /** The peer has sent its last byte: it leaves, or waits for what it has asked for. */
@@ -219,7 +217,7 @@ export class Serving implements ReplyEdge {
     this.adjustInterest(connection);
   }
 
-  private closeForMemory(connection: Connection): void {
+  closeForMemory(connection: Connection): void {
     const { id, address } = connection.session;
     this.hooks.log('warning', `Closing client without memory for it: id=${id} addr=${address}`);
     this.close(connection);

@@ -44,6 +44,8 @@ export class StreamAssembly implements Assembly {
   private heldBytes = 0;
   /** The section of the running group; that of blocks and of groups before the first. */
   private section = GROUPS_SECTION;
+  /** Has a group begun whose consumers are not written yet? */
+  private isOpen = false;
 
   constructor(
     head: Uint8Array,
@@ -93,7 +95,7 @@ export class StreamAssembly implements Assembly {
     this.groupsLeft = this.word();
   }
 
-  /** Ends the running group and begins the next; `hasPending`: and so on to one that has any. */
+  /** Ends the running group and begins the next, or with `hasPending` the next that has any. */
   private nextGroup(hasPending: boolean): void {
     for (;;) {
       this.endShares();
@@ -111,8 +113,6 @@ export class StreamAssembly implements Assembly {
       if (isPending || !hasPending) return;
     }
   }
-
-  private isOpen = false;
 
   private takePending(u8: Uint8Array, at: number): void {
     const { sink } = this;

@@ -58,6 +58,8 @@ export class Defragmenter {
   /** What the counts were when the round began. */
   private hitsBefore = 0;
   private missesBefore = 0;
+  /** What of the counts everybody knows. */
+  private readonly told = { ...defragCounts };
 
   constructor(executor: Executor, own: readonly number[]) {
     this.executor = executor;
@@ -208,6 +210,4 @@ export class Defragmenter {
     stats.add(Counter.DefragScanned, defragCounts.scanned - this.told.scanned);
     Object.assign(this.told, defragCounts);
   }
-
-  private readonly told = { ...defragCounts };
 }

@@ -5,7 +5,7 @@
 
 import { equal, ok } from 'node:assert/strict';
 import { writeFile as writeOnDisk } from '../../src/base/disk.js';
-import { formatManifest, MANIFEST_NAME, ManifestError } from '../../src/log/manifest.js';
+import { MANIFEST_NAME, ManifestError } from '../../src/log/manifest.js';
 import { LogDamage } from '../../src/log/merge.js';
 import { RdbFileError } from '../../src/rdb/file-read.js';
 import { RecoveryError } from '../../src/server/recovery.js';
@@ -13,10 +13,9 @@ import { deleteAll, emptyEngine, fillEngine, loadFile, warmUp, writeFile } from 
 import { FORMS } from '../rdb/forms.js';
 import { checkEmptied, dump, makeValue, startEngine, usedBytesOf, withCrc } from '../rdb/values.js';
 import { checkKeyspace } from '../support/check-keyspace.js';
-import { SimulatedDisk } from '../support/disk.js';
 import type { Engine } from '../support/engine.js';
-import { type WrittenLogs, writeHistory } from '../support/log-files.js';
-import { LOG_DIRECTORY, newEngine, recoverFrom, replayInto } from '../support/recovery.js';
+import { writeHistory } from '../support/log-files.js';
+import { digestAfter, LOG_DIRECTORY, putLogs, recoverFrom } from '../support/recovery.js';
 import type { Random } from '../support/seed.js';
 import type { FuzzTarget } from './target.js';
 
@@ -139,7 +138,7 @@ async function damageLog(random: Random): Promise<void> {
   }));
   const logs = writeHistory(random, { generations });
   const name = random.chance(0.1) ? MANIFEST_NAME : random.pick([...logs.files.keys()]);
-  const disk = put(logs);
+  const disk = putLogs(logs);
   const path = `${LOG_DIRECTORY}/${name}`;
   const bytes = new Uint8Array(disk.contentOf(path)!);
   spoil(random, bytes, bytes.length);
@@ -159,28 +158,5 @@ async function damageLog(random: Random): Promise<void> {
     return;
   }
   checkKeyspace(engine.keyspace);
-  equal(engine.digest(), digestAfter(logs, kept), `what ${kept} records make`);
-}
-
-function digestAfter({ records }: WrittenLogs, count: number): string {
-  const engine = newEngine();
-  const replay = replayInto(engine);
-  for (const { database, body } of records.slice(0, count)) {
-    replay.feed(body, 0, body.length, database);
-    while (!replay.run());
-    replay.flush();
-  }
-  return engine.digest();
-}
-
-function put({ manifest, files }: WrittenLogs): SimulatedDisk {
-  const disk = new SimulatedDisk();
-  disk.makeDirectory('data');
-  disk.makeDirectory(LOG_DIRECTORY);
-  for (const [name, bytes] of files) writeOnDisk(disk, `${LOG_DIRECTORY}/${name}`, bytes);
-  const text = Buffer.from(formatManifest(manifest), 'latin1');
-  writeOnDisk(disk, `${LOG_DIRECTORY}/${MANIFEST_NAME}`, text);
-  disk.syncDirectory('data');
-  disk.syncDirectory(LOG_DIRECTORY);
-  return disk;
+  equal(engine.digest(), digestAfter(logs.records.slice(0, kept)), `what ${kept} records make`);
 }

@@ -21,7 +21,7 @@ import { eachEntry } from '../../src/keyspace/scan.js';
 import { isHeld, walkSnapshot } from '../../src/keyspace/snapshot.js';
 import { cutKeyspace } from '../../src/keyspace/snapshot-cut.js';
 import { upkeepStep } from '../../src/keyspace/upkeep.js';
-import { type RecordForm, writeRecord } from '../../src/rdb/file-write.js';
+import { writeRecord } from '../../src/rdb/file-write.js';
 import { ByteSink } from '../../src/rdb/sink.js';
 import { PAGE_BYTES } from '../../src/slab/alloc.js';
 import { checkSlab } from '../../src/slab/check.js';
@@ -33,17 +33,9 @@ import { checkKeyspace } from '../support/check-keyspace.js';
 import { Engine } from '../support/engine.js';
 import { randomTest } from '../support/random-test.js';
 import { Random } from '../support/seed.js';
+import { FOREIGN_COMMANDS, SNAPSHOT_FORM } from '../support/snapshot-form.js';
 
 const DATABASES = 3;
-const FORM: RecordForm = {
-  compresses: false,
-  isExact: true,
-  nowMs: -1,
-  recency: 'none',
-  recencyNow: 0,
-};
-/** They want a server around the engine. */
-const FOREIGN = new Set(['CONFIG', 'OBJECT', 'MEMORY', 'COMMAND', 'TIME', 'DEBUG', 'SCAN']);
 /** What a span of each size, and the room that is kept in it, may leave unused. */
 const SPANS_BYTES = 256 * 1024;
 const WASTE = 1.08;
@@ -54,7 +46,7 @@ const sink = new ByteSink();
 
 function recordOf(slab: Slab, entry: EntryRef): string {
   sink.reset();
-  writeRecord(sink, slab, entry, FORM);
+  writeRecord(sink, slab, entry, SNAPSHOT_FORM);
   return Buffer.from(sink.u8.subarray(0, sink.at)).toString('latin1');
 }
 
@@ -347,7 +339,7 @@ describe('moving blocks together', () => {
     const trial = new Trial(random, 2);
     const steps = makeSteps(random, 3000, ALL_GROUPS)
       .flat()
-      .filter((words) => !FOREIGN.has(words[0]!.toUpperCase()));
+      .filter((words) => !FOREIGN_COMMANDS.has(words[0]!.toUpperCase()));
     let next = 0;
     const { hits } = defragCounts;
     for (let round = 0; round < 24; round++) {

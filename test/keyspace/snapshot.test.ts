@@ -12,7 +12,7 @@ import { eachEntry } from '../../src/keyspace/scan.js';
 import { isWalked, walkSnapshot } from '../../src/keyspace/snapshot.js';
 import { cutKeyspace } from '../../src/keyspace/snapshot-cut.js';
 import { upkeepStep } from '../../src/keyspace/upkeep.js';
-import { type RecordForm, writeRecord } from '../../src/rdb/file-write.js';
+import { writeRecord } from '../../src/rdb/file-write.js';
 import { ByteSink } from '../../src/rdb/sink.js';
 import { allocate, type BlockRef, release } from '../../src/slab/alloc.js';
 import { holderOf } from '../../src/slab/lock.js';
@@ -29,17 +29,9 @@ import { checkKeyspace } from '../support/check-keyspace.js';
 import { Engine } from '../support/engine.js';
 import { randomTest } from '../support/random-test.js';
 import type { Random } from '../support/seed.js';
+import { FOREIGN_COMMANDS, SNAPSHOT_FORM } from '../support/snapshot-form.js';
 
 const DATABASES = 16;
-const FORM: RecordForm = {
-  compresses: false,
-  isExact: true,
-  nowMs: -1,
-  recency: 'none',
-  recencyNow: 0,
-};
-/** They want a server around the engine. */
-const FOREIGN = new Set(['CONFIG', 'OBJECT', 'MEMORY', 'COMMAND', 'TIME', 'DEBUG', 'SCAN']);
 
 /** By database and key, the record as it would stand in a file. */
 type Records = Map<string, string>;
@@ -48,7 +40,7 @@ const sink = new ByteSink();
 
 function recordOf(slab: Slab, entry: EntryRef): string {
   sink.reset();
-  writeRecord(sink, slab, entry, FORM);
+  writeRecord(sink, slab, entry, SNAPSHOT_FORM);
   return Buffer.from(sink.u8.subarray(0, sink.at)).toString('latin1');
 }
 
@@ -77,7 +69,7 @@ class Trial {
     this.random = random;
     this.steps = makeSteps(random, stepCount, ALL_GROUPS)
       .flat()
-      .filter((words) => !FOREIGN.has(words[0]!.toUpperCase()));
+      .filter((words) => !FOREIGN_COMMANDS.has(words[0]!.toUpperCase()));
     this.engine.keyspace.sinks.saveFirst = (partition, bucket) => {
       this.imageCount++;
       this.take(partition.slab, bucket, partition.databaseAtCut);

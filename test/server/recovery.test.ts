@@ -18,10 +18,11 @@ import {
 } from '../support/log-files.js';
 import {
   beginLogs,
+  type Change,
+  digestAfter,
   LOG_DIRECTORY,
-  newEngine,
+  putLogs,
   recoverFrom,
-  replayInto,
 } from '../support/recovery.js';
 import { partSeed, Random, seedOf } from '../support/seed.js';
 
@@ -29,35 +30,6 @@ import { partSeed, Random, seedOf } from '../support/seed.js';
 const LONG_MS = 240_000;
 const seed = seedOf('SEED');
 const repeat = `repeat with: SEED=${seed} npx vitest run test/server/recovery.test.ts`;
-
-interface Change {
-  readonly database: number;
-  readonly body: Buffer;
-}
-
-/** What an engine holds after these changes. */
-function digestAfter(changes: readonly Change[]): string {
-  const engine = newEngine();
-  const replay = replayInto(engine);
-  for (const { database, body } of changes) {
-    replay.feed(body, 0, body.length, database);
-    while (!replay.run());
-    replay.flush();
-  }
-  return engine.digest();
-}
-
-function put({ manifest, files }: WrittenLogs): SimulatedDisk {
-  const disk = new SimulatedDisk();
-  disk.makeDirectory('data');
-  disk.makeDirectory(LOG_DIRECTORY);
-  for (const [name, bytes] of files) writeFile(disk, `${LOG_DIRECTORY}/${name}`, bytes);
-  const text = Buffer.from(formatManifest(manifest), 'latin1');
-  writeFile(disk, `${LOG_DIRECTORY}/${MANIFEST_NAME}`, text);
-  disk.syncDirectory('data');
-  disk.syncDirectory(LOG_DIRECTORY);
-  return disk;
-}
 
 function manifestOn(disk: SimulatedDisk) {
   const bytes = disk.contentOf(`${LOG_DIRECTORY}/${MANIFEST_NAME}`)!;
@@ -74,7 +46,7 @@ describe('a start with logs', () => {
     ];
     const logs = writeHistory(random, { generations });
     for (const partitions of [1, 4, 16]) {
-      const { engine, result, lines } = await recoverFrom(put(logs), { partitions });
+      const { engine, result, lines } = await recoverFrom(putLogs(logs), { partitions });
       expect(engine.digest(), repeat).toBe(digestAfter(logs.records));
       expect(result.recovered?.number).toBe(500);
       expect(result.recovered?.history).toBe(logs.manifest.history);
@@ -91,7 +63,7 @@ describe('a start with logs', () => {
     log.append(3, 0, wire('RENAME', 'k', 'other') + wire('PERSIST', 'other'));
     log.append(4, 0, wire('SET', 'over', 'v', 'PXAT', '1000'));
     log.endTurn();
-    const { engine } = await recoverFrom(put(single(log)));
+    const { engine } = await recoverFrom(putLogs(single(log)));
     expect(engine.run('GET', 'other')).toBe('$2\r\nvw\r\n');
     expect(engine.run('GET', 'over')).toBe('$-1\r\n');
   });
@@ -103,7 +75,7 @@ describe('a start with logs', () => {
     log.append(3, 0, wire('SET', 'a', '4'));
     log.append(4, 1, wire('SET', 'a', '4'));
     log.endTurn();
-    const { engine } = await recoverFrom(put(single(log)));
+    const { engine } = await recoverFrom(putLogs(single(log)));
     const values = [0, 1, 2, 5].map((database) => {
       engine.run('SELECT', String(database));
       return engine.run('GET', 'a');
@@ -113,7 +85,7 @@ describe('a start with logs', () => {
 
   it('stops when the server is to end', async () => {
     const logs = writeHistory(new Random(1));
-    const stopped = recoverFrom(put(logs), { isStopping: () => true });
+    const stopped = recoverFrom(putLogs(logs), { isStopping: () => true });
     await expect(stopped).rejects.toThrow(LoadingStopped);
   });
 });
@@ -137,7 +109,7 @@ function tornHistory(random: Random): { logs: WrittenLogs; cut: number } {
 describe('a torn end', () => {
   it('is cut off, reported, and closed with another history', async () => {
     const { logs, cut } = tornHistory(new Random(seed));
-    const disk = put(logs);
+    const disk = putLogs(logs);
     const { engine, result, lines } = await recoverFrom(disk);
     expect(engine.digest(), repeat).toBe(digestAfter(logs.records.slice(0, cut)));
     expect(result.recovered?.number).toBe(cut);
@@ -152,7 +124,7 @@ describe('a torn end', () => {
 
   it('is refused under aof-load-truncated no, and nothing is changed', async () => {
     const { logs } = tornHistory(new Random(seed));
-    const disk = put(logs);
+    const disk = putLogs(logs);
     const before = manifestOn(disk);
     const config = { 'aof-load-truncated': 'no' };
     const refused = recoverFrom(disk, { config });
@@ -169,7 +141,7 @@ describe('a torn end', () => {
       for (let step = 1; ; step++) {
         const random = new Random(partSeed(seed, step));
         const { logs, cut } = tornHistory(random);
-        const disk = put(logs);
+        const disk = putLogs(logs);
         const hasCrashed = await crashAt(disk, step);
         const survivors = [
           disk.killed(),
@@ -191,7 +163,7 @@ describe('a torn end', () => {
 describe('what a process left unsynced when it died', () => {
   it('is on the disk before the manifest says that it counts', async () => {
     const random = new Random(seed);
-    const disk = put(writeHistory(random, { generations: [{ logs: 2, records: 0 }] }));
+    const disk = putLogs(writeHistory(random, { generations: [{ logs: 2, records: 0 }] }));
     const first = await recoverFrom(disk);
     const { appends } = beginLogs(disk, first.result);
     const changes = Array.from({ length: 20 }, () => appendTo(random.pick(appends), random));
@@ -262,7 +234,7 @@ describe('many crashes in a row', () => {
 });
 
 async function crashOften(random: Random): Promise<void> {
-  let disk = put(writeHistory(random, { generations: [{ logs: 2, records: 0 }] }));
+  let disk = putLogs(writeHistory(random, { generations: [{ logs: 2, records: 0 }] }));
   let changes: Change[] = [];
   let acknowledged = 0;
   for (let crash = 0; crash < 8; crash++) {
@@ -311,7 +283,7 @@ describe('damage', () => {
     const bytes = log.bytes;
     bytes[ends[0]! + 20] = 0xff;
     written.files.set(log.name, bytes);
-    const refused = recoverFrom(put(written));
+    const refused = recoverFrom(putLogs(written));
     await expect(refused).rejects.toThrow(RecoveryError);
     await expect(refused).rejects.toThrow(
       `${LOG_DIRECTORY}/log-1-0.flog, offset ${ends[0]}: The log is damaged here; whole records ` +
@@ -321,7 +293,7 @@ describe('damage', () => {
   });
 
   it('is a manifest that does not agree with its checksum', async () => {
-    const disk = put(writeHistory(new Random(1)));
+    const disk = putLogs(writeHistory(new Random(1)));
     const text = formatManifest(manifestOn(disk)).replace('partitions 4', 'partitions 5');
     writeFile(disk, `${LOG_DIRECTORY}/${MANIFEST_NAME}`, Buffer.from(text, 'latin1'));
     await expect(recoverFrom(disk)).rejects.toThrow(/flagstone\.manifest: .*checksum/);
@@ -332,7 +304,7 @@ describe('damage', () => {
     log.append(1, 0, wire('SET', 'k', 'v'));
     log.append(2, 0, wire('LPUSH', 'k', 'v'));
     log.endTurn();
-    await expect(recoverFrom(put(single(log)))).rejects.toThrow(
+    await expect(recoverFrom(putLogs(single(log)))).rejects.toThrow(
       /Record 2.*'LPUSH' cannot be run again: it was answered with "WRONGTYPE/,
     );
   });
@@ -341,13 +313,13 @@ describe('damage', () => {
     const log = new LogBuilder(1, 0, 4096);
     log.append(1, 16, wire('SET', 'k', 'v'));
     log.endTurn();
-    await expect(recoverFrom(put(single(log)))).rejects.toThrow(/start it with more of them/);
+    await expect(recoverFrom(putLogs(single(log)))).rejects.toThrow(/start it with more of them/);
   });
 
   it('is a base that is missing', async () => {
     const logs = writeHistory(new Random(1));
     const manifest = { ...logs.manifest, base: { file: 'base-1.rdb', number: 3 } };
-    await expect(recoverFrom(put({ ...logs, manifest }))).rejects.toThrow(/base-1\.rdb/);
+    await expect(recoverFrom(putLogs({ ...logs, manifest }))).rejects.toThrow(/base-1\.rdb/);
   });
 });
 
@@ -364,7 +336,7 @@ describe('a start without logs of its own', () => {
     const random = new Random(seed);
     const logs = writeHistory(random, { generations: [{ logs: 2, records: 30 }] });
     for (const hasRedisLog of [false, true]) {
-      const disk = put(logs);
+      const disk = putLogs(logs);
       disk.remove(`${LOG_DIRECTORY}/${MANIFEST_NAME}`);
       if (hasRedisLog) writeFile(disk, 'data/appendonly.aof', Buffer.from(wire('SET', 'k', 'old')));
       const refused = recoverFrom(disk);
@@ -392,7 +364,7 @@ describe('a start without logs of its own', () => {
 
   it('begins behind files of a first start that broke off, and never inside them', async () => {
     const logs = writeHistory(new Random(seed), { generations: [{ logs: 1, records: 0 }] });
-    const disk = put(logs);
+    const disk = putLogs(logs);
     disk.remove(`${LOG_DIRECTORY}/${MANIFEST_NAME}`);
     const { result } = await recoverFrom(disk);
     beginLogs(disk, result);
@@ -403,7 +375,7 @@ describe('a start without logs of its own', () => {
   });
 
   it('leaves the logs alone when appendonly is no', async () => {
-    const disk = put(writeHistory(new Random(1)));
+    const disk = putLogs(writeHistory(new Random(1)));
     const { engine, result, lines } = await recoverFrom(disk, { config: { appendonly: 'no' } });
     expect(result.recovered).toBeNull();
     expect(engine.run('DBSIZE')).toBe(':0\r\n');

@@ -1,7 +1,7 @@
 // Recovery in this process: a log directory on a simulated disk is loaded into an engine, and its
 // logs begin again, as a server does it when it starts.
 
-import type { Disk } from '../../src/base/disk.js';
+import { type Disk, writeFile } from '../../src/base/disk.js';
 import { allCommands } from '../../src/commands/index.js';
 import { Config } from '../../src/config/config.js';
 import { CommandTable } from '../../src/dispatch/table.js';
@@ -10,10 +10,13 @@ import { createWatchers } from '../../src/keyspace/watchers.js';
 import { AppendLog } from '../../src/log/append-log.js';
 import { LogKeeper } from '../../src/log/keeper.js';
 import { createLogs } from '../../src/log/logs.js';
+import { formatManifest, MANIFEST_NAME } from '../../src/log/manifest.js';
 import { type RecoveryResult, recover } from '../../src/server/recovery.js';
 import { Replay } from '../../src/server/replay.js';
 import { holderOf } from '../../src/slab/lock.js';
+import { SimulatedDisk } from './disk.js';
 import { Engine } from './engine.js';
+import type { WrittenLogs } from './log-files.js';
 
 export const LOG_DIRECTORY = 'data/appendonlydir';
 const PARTITION_BYTES = 4 * 1024 * 1024;
@@ -115,4 +118,35 @@ export function beginLogs(
   const appends = Array.from({ length: logs }, (_, index) => new AppendLog(shape, index, disk));
   for (const append of appends) append.turnOn(true);
   return { keeper, appends };
+}
+
+/** A change as a record holds it. */
+export interface Change {
+  readonly database: number;
+  readonly body: Uint8Array;
+}
+
+/** What an engine holds after these changes. */
+export function digestAfter(changes: readonly Change[]): string {
+  const engine = newEngine();
+  const replay = replayInto(engine);
+  for (const { database, body } of changes) {
+    replay.feed(body, 0, body.length, database);
+    while (!replay.run());
+    replay.flush();
+  }
+  return engine.digest();
+}
+
+/** A disk with the logs, all of it synced. */
+export function putLogs({ manifest, files }: WrittenLogs): SimulatedDisk {
+  const disk = new SimulatedDisk();
+  disk.makeDirectory('data');
+  disk.makeDirectory(LOG_DIRECTORY);
+  for (const [name, bytes] of files) writeFile(disk, `${LOG_DIRECTORY}/${name}`, bytes);
+  const text = Buffer.from(formatManifest(manifest), 'latin1');
+  writeFile(disk, `${LOG_DIRECTORY}/${MANIFEST_NAME}`, text);
+  disk.syncDirectory('data');
+  disk.syncDirectory(LOG_DIRECTORY);
+  return disk;
 }
