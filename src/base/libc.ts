@@ -1,6 +1,6 @@
 // libc, called from TypeScript: raw sockets, epoll, eventfd, madvise and the few calls around them.
-// This is the only file that loads koffi, because a wrong length or address here is a crash and not
-// an exception: every wrapper asserts both.
+// A wrong length or address here is a crash and not an exception: every wrapper asserts both. The
+// functions themselves are bound in libc-calls.ts.
 //
 // Conventions
 // - Every call is synchronous and returns what libc returned, or -errno. errno is read at once, by
@@ -15,10 +15,11 @@
 // - koffi is loaded by the first call, so that other platforms, which use the `node` transport,
 //   never touch it. State here belongs to one thread: each thread has its own copy of the module.
 
-import { createRequire } from 'node:module';
-import { endianness } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import { assert, fail } from './assert.js';
+import { calls, loadCalls } from './libc-calls.js';
+
+export { isLibcAvailable } from './libc-calls.js';
 
 /** The error numbers that callers tell apart; the values of Linux on every ABI listed below. */
 export const enum Errno {
@@ -27,6 +28,8 @@ export const enum Errno {
   Interrupted = 4,
   BadDescriptor = 9,
   Again = 11,
+  NoMemory = 12,
+  Busy = 16,
   Invalid = 22,
   TooManyFiles = 24,
   NoSpace = 28,
@@ -140,131 +143,12 @@ const RETRIES_MAX = 1000; // of a call that signals interrupt; more is a fault e
 const EVENT_WORDS = process.arch === 'x64' ? 3 : 4;
 const EVENT_DATA_WORD = process.arch === 'x64' ? 1 : 2;
 
-// The ABIs whose constants are the generic ones above.
-const ARCHITECTURES: readonly string[] = ['x64', 'arm64', 'riscv64', 'loong64'];
-const SYSCALL_GETTID = process.arch === 'x64' ? 186 : 178;
 // Few libcs have functions for these two.
 const SYSCALL_SCHED_SETATTR = process.arch === 'x64' ? 314 : 274;
 const SYSCALL_SCHED_GETATTR = process.arch === 'x64' ? 315 : 275;
 // struct sched_attr in its first version, and its word for the slice.
 const SCHEDULING_BYTES = 48;
 const SCHEDULING_RUNTIME = 24;
-
-type Integers = (...values: number[]) => number;
-
-interface Calls {
-  readonly errno: () => number;
-  readonly address: (view: unknown) => bigint;
-  readonly recv: (fd: number, address: number, bytes: number, flags: number) => number;
-  readonly send: (fd: number, address: number, bytes: number, flags: number) => number;
-  readonly write: (fd: number, address: number, bytes: number) => number;
-  readonly writeAt: (fd: number, address: number, bytes: number, position: number) => number;
-  readonly read: (fd: number, address: number, bytes: number) => number;
-  readonly epollWait: (epfd: number, address: number, count: number, timeoutMs: number) => number;
-  readonly epollCreate: Integers;
-  readonly epollControl: Integers;
-  readonly socket: Integers;
-  readonly setOption: Integers;
-  readonly bind: Integers;
-  readonly listen: Integers;
-  readonly accept: Integers;
-  readonly peerAddress: Integers;
-  readonly localAddress: Integers;
-  readonly textOfAddress: Integers;
-  readonly addressOfText: Integers;
-  readonly shutdown: Integers;
-  readonly close: Integers;
-  readonly eventfd: Integers;
-  readonly madvise: Integers;
-  readonly fdatasync: Integers;
-  readonly getLimit: Integers;
-  readonly setLimit: Integers;
-  readonly setAffinity: Integers;
-  readonly setPriority: Integers;
-  readonly getTid: () => number;
-  readonly systemCall: Integers;
-}
-
-let calls: Calls | null = null;
-
-/** May the rest of this file be used here? Loads koffi to know. */
-export function isLibcAvailable(): boolean {
-  if (calls !== null) return true;
-  try {
-    loadCalls();
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function loadCalls(): Calls {
-  if (process.platform !== 'linux') {
-    throw new Error(
-      `Raw sockets need Linux; this is ${process.platform}. Use the node transport here.`,
-    );
-  }
-  if (!ARCHITECTURES.includes(process.arch) || endianness() !== 'LE') {
-    throw new Error(
-      `Raw sockets are not known to work on ${process.arch}. Use the node transport.`,
-    );
-  }
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-  const library = openLibrary(koffi);
-  const bind = (definition: string) => library.func(definition) as unknown as Integers;
-  calls = {
-    errno: koffi.errno,
-    address: koffi.address,
-    recv: bind('int recv(int, uintptr_t, int, int)'),
-    send: bind('int send(int, uintptr_t, int, int)'),
-    write: bind('long write(int, uintptr_t, size_t)'),
-    writeAt: bind('long pwrite(int, uintptr_t, size_t, int64_t)'),
-    read: bind('long read(int, uintptr_t, size_t)'),
-    epollWait: bind('int epoll_wait(int, uintptr_t, int, int)'),
-    epollCreate: bind('int epoll_create1(int)'),
-    epollControl: bind('int epoll_ctl(int, int, int, uintptr_t)'),
-    socket: bind('int socket(int, int, int)'),
-    setOption: bind('int setsockopt(int, int, int, uintptr_t, uint32_t)'),
-    bind: bind('int bind(int, uintptr_t, uint32_t)'),
-    listen: bind('int listen(int, int)'),
-    accept: bind('int accept4(int, uintptr_t, uintptr_t, int)'),
-    peerAddress: bind('int getpeername(int, uintptr_t, uintptr_t)'),
-    localAddress: bind('int getsockname(int, uintptr_t, uintptr_t)'),
-    textOfAddress: bind('uintptr_t inet_ntop(int, uintptr_t, uintptr_t, uint32_t)'),
-    addressOfText: bind('int inet_pton(int, uintptr_t, uintptr_t)'),
-    shutdown: bind('int shutdown(int, int)'),
-    close: bind('int close(int)'),
-    eventfd: bind('int eventfd(uint32_t, int)'),
-    madvise: bind('int madvise(uintptr_t, size_t, int)'),
-    fdatasync: bind('int fdatasync(int)'),
-    getLimit: bind('int getrlimit(int, uintptr_t)'),
-    setLimit: bind('int setrlimit(int, uintptr_t)'),
-    setAffinity: bind('int sched_setaffinity(int, size_t, uintptr_t)'),
-    setPriority: bind('int setpriority(int, uint32_t, int)'),
-    getTid: bindGetTid(bind),
-    systemCall: bind('long syscall(long, long, uintptr_t, long, long)'),
-  };
-  return calls;
-}
-
-/** glibc by its name, or (musl) the libc that Node itself is linked with. */
-function openLibrary(koffi: typeof import('koffi')): import('koffi').LibraryHandle {
-  try {
-    return koffi.load('libc.so.6');
-  } catch {
-    return koffi.load(null);
-  }
-}
-
-/** glibc has gettid since 2.30; Node 20 also runs on 2.28. */
-function bindGetTid(bind: (definition: string) => Integers): () => number {
-  try {
-    return bind('int gettid()');
-  } catch {
-    const syscall = bind('long syscall(long)');
-    return () => syscall(SYSCALL_GETTID);
-  }
-}
 
 // Small arguments that libc reads or writes through a pointer, one area per thread. A call uses it
 // from start to end, so nothing is kept here between calls.

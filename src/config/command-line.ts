@@ -64,7 +64,7 @@ Parameters that Redis does not have:
        --threads <n>            threads that serve; 0 is one per core (0)
        --partitions <n>         parts of the keyspace, a power of two (64)
        --partition-size <size>  memory each part may grow to, up to 2gb (2gb)
-       --transport <kind>       native, node or auto (auto)
+       --transport <kind>       native, io_uring, epoll, node or auto (auto)
        --watchdog-lock-ms <ms>  report locks held longer; 0 never (1000)
        --tls-threads <n>        threads of encrypted connections; 0 is one per worker (0)
        --gateway-port <port>    WebSocket, HTTP and the dashboard; 0 is off (0)

@@ -197,5 +197,7 @@ export interface ServerFacts {
   /** Threads beside the workers that execute commands too, in the order of their numbers. */
   readonly edges: readonly EdgeKind[];
   readonly transport: 'native' | 'node';
+  /** What tells the transport of input. */
+  readonly multiplexing: 'io_uring' | 'epoll' | 'libuv';
   readonly partitionBytes: number;
 }

@@ -2,9 +2,10 @@
 // taken. A quiet connection holds neither. How bytes come and go is the transport's (native.ts,
 // node.ts); what is done with them is serving.ts'.
 
+import { assert } from '../base/assert.js';
 import { copyBytes, withView } from '../base/bytes.js';
 import { Slices } from '../base/slices.js';
-import type { Session } from '../dispatch/session.js';
+import { Closing, type Session } from '../dispatch/session.js';
 import { Parser, type ParserLimits } from '../resp/parse.js';
 
 /** What a transport can do for a connection. */
@@ -15,6 +16,20 @@ export interface Wire {
   want(connection: Connection, reads: boolean, writes: boolean): void;
   /** Gives the descriptor back; `isOrderly`: once what was sent has left. */
   close(connection: Connection, isOrderly: boolean): void;
+}
+
+/**
+ * Sends of a turn that leave together, where a transport can do that (uring.ts). They take their
+ * bytes from the arenas of the turn, which must stand until then. A connection has one of them at a
+ * time, and nothing is queued for it before that has left.
+ */
+export interface Outbox {
+  /** How many have not left. */
+  readonly count: number;
+  /** u8[start, end) leaves with the others; if the peer takes less, Serving.sentLess says so. */
+  add(connection: Connection, u8: Uint8Array, start: number, end: number): void;
+  /** All leave now. Closes nobody. */
+  submit(): void;
 }
 
 /** Who is at the other end, as CLIENT LIST shows it. */
@@ -153,6 +168,10 @@ export class Connection {
   wantsReads = true;
   wantsWrites = false;
   isClosed = false;
+  /** Its replies stand in the outbox. */
+  isLeaving = false;
+  /** The system was asked to tell when the peer takes more, and has not. */
+  isRoomAsked = false;
   /** Sizes of its buffers stand in the client directory, and are to be brought up to date. */
   showsBuffers = false;
   /** When bytes last went either way. */
@@ -168,6 +187,16 @@ export class Connection {
     this.session = session;
     this.wire = wire;
     this.lastActiveMs = nowMs;
+  }
+
+  /** Is there nothing to do for it when its replies have left? */
+  get isUndisturbed(): boolean {
+    return (
+      this.session.closing === Closing.No &&
+      !this.isInputEnded &&
+      !this.isHeldBack &&
+      !this.wantsWrites
+    );
   }
 
   /** Bytes of input held for this connection, without what is known as words already. */
@@ -208,6 +237,7 @@ export class Connection {
 
   /** Appends a copy of u8[start, end) to the output. False when there is no memory for it. */
   enqueue(u8: Uint8Array, start: number, end: number): boolean {
+    assert(!this.isLeaving, 'what was written before has left');
     if (start === end) return true;
     const { output } = this;
     const last = output[output.length - 1];
@@ -232,6 +262,7 @@ export class Connection {
 
   /** Appends bytes that never change to the output, without copying them. */
   enqueueShared(bytes: Uint8Array): void {
+    assert(!this.isLeaving, 'what was written before has left');
     const { output } = this;
     const last = output.length - 1;
     // All chunks but the last are full.

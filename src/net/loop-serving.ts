@@ -2,20 +2,22 @@
 // callbacks: node:net (node.ts), TLS (tls.ts), a WebSocket. Input is executed as it comes; replies
 // leave once at the end of the loop's turn, when all that had input were read.
 
-import { copyBytes } from '../base/bytes.js';
 import { Closing, type Session } from '../dispatch/session.js';
 import { Connection, type Wire } from './connection.js';
+import { Input } from './input.js';
 import type { Serving } from './serving.js';
 
 export class LoopServing {
   readonly serving: Serving;
   private readonly beforeInput: (isFirst: boolean) => void;
+  private readonly input: Input;
   private nextGeneration = 1;
   private isFlushPlanned = false;
 
   /** `beforeInput`: input has come, the first since replies left or more of the same turn. */
   constructor(serving: Serving, beforeInput: (isFirst: boolean) => void) {
     this.serving = serving;
+    this.input = new Input(serving);
     this.beforeInput = beforeInput;
   }
 
@@ -33,33 +35,8 @@ export class LoopServing {
     if (connection.isClosed || connection.session.closing !== Closing.No) return;
     this.beforeInput(!this.isFlushPlanned);
     if (connection.isClosed) return;
-    const { serving } = this;
-    connection.lastActiveMs = serving.runner.keyspace.nowMs;
-    serving.inputBytes += bytes;
-    serving.readCount++;
-    if (connection.large !== null || !serving.isRunnable(connection)) {
-      const large = serving.largeInputOf(connection, bytes);
-      if (large === null) return;
-      copyBytes(u8, 0, large.u8, large.end, bytes);
-      large.arrived(bytes);
-      serving.receivedLarge(connection);
-    } else {
-      this.receivedSmall(connection, u8, bytes);
-    }
+    this.input.arrived(connection, u8, 0, bytes);
     this.planFlush();
-  }
-
-  private receivedSmall(connection: Connection, u8: Uint8Array, bytes: number): void {
-    const { kept } = connection;
-    connection.kept = null;
-    if (kept === null) {
-      this.serving.received(connection, u8, 0, bytes);
-      return;
-    }
-    const joined = new Uint8Array(new ArrayBuffer(kept.length + bytes));
-    joined.set(kept);
-    copyBytes(u8, 0, joined, kept.length, bytes);
-    this.serving.received(connection, joined, 0, joined.length);
   }
 
   /** The peer has sent its last byte; it may still read. */

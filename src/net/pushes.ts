@@ -31,6 +31,7 @@ export class Pushes implements Outlet {
 
   prepare(bytes: number): void {
     if (this.pushAt + bytes <= PUSHES_BYTES) return;
+    this.serving.outbox?.submit();
     this.sendHeld();
     this.pushAt = 0;
   }
@@ -39,6 +40,7 @@ export class Pushes implements Outlet {
     const connection = outlet as Connection | null;
     if (connection === null || !isListening(connection)) return;
     const { serving, pushes } = this;
+    if (connection.isLeaving) serving.outbox!.submit();
     if (connection.holdsPushes) {
       if (connection.replyTo !== start) {
         serving.enqueue(connection, pushes, connection.replyFrom, connection.replyTo);
@@ -62,6 +64,7 @@ export class Pushes implements Outlet {
     const connection = outlet as Connection | null;
     if (connection === null || !isListening(connection)) return;
     const { serving } = this;
+    if (connection.isLeaving) serving.outbox!.submit();
     if (serving.isServed(connection)) {
       serving.appendPush(bytes);
       return;
@@ -70,7 +73,7 @@ export class Pushes implements Outlet {
     else if (connection.isToFlush) this.queueReplies(connection);
     if (!connection.isToFlush) this.list(connection);
     connection.enqueueShared(bytes);
-    serving.checkOutputLimit(connection);
+    serving.outputLimits.check(connection);
   }
 
   private list(connection: Connection): void {
@@ -117,7 +120,6 @@ export class Pushes implements Outlet {
       serving.flush(connection, this.pushes);
     }
     this.count = 0;
-    this.pushAt = 0;
   }
 
   /**

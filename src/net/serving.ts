@@ -23,8 +23,9 @@ import { Parsed, Parser, type ParserLimits } from '../resp/parse.js';
 import { Reply, type ReplyEdge } from '../resp/write.js';
 import { ClientFlag } from '../stats/clients.js';
 import { Counter } from '../stats/server.js';
-import { type Connection, KEPT_BYTES_MAX, LargeInput } from './connection.js';
-import { type OutputLimit, type ServingHooks, UNCOUNTED_BYTES } from './hooks.js';
+import { type Connection, KEPT_BYTES_MAX, LargeInput, type Outbox } from './connection.js';
+import { type ServingHooks, UNCOUNTED_BYTES } from './hooks.js';
+import { OutputLimits } from './output-limits.js';
 import { Pushes } from './pushes.js';
 import { type Answer, Waits } from './waits.js';
 
@@ -47,9 +48,7 @@ export class Serving implements ReplyEdge {
   readonly runner: Runner;
   readonly limits: ParserLimits;
   readonly reply: Reply;
-  readonly outputLimit: OutputLimit = { hardBytes: 0, softBytes: 0, softSeconds: 0 };
-  /** Of those who have subscribed to something. */
-  readonly subscriberLimit: OutputLimit = { hardBytes: 0, softBytes: 0, softSeconds: 0 };
+  readonly outputLimits = new OutputLimits(this);
   /** Messages for connections, outside of their own commands. */
   readonly pushes: Pushes;
   /**
@@ -59,6 +58,8 @@ export class Serving implements ReplyEdge {
   sharesGroups = false;
   /** client-query-buffer-limit, bytes. */
   private inputBytesMax = 1024 * 1024 * 1024;
+  /** Set by a transport whose sends leave together. */
+  outbox: Outbox | null = null;
   readonly arena: Uint8Array<ArrayBuffer>;
   readonly connections = new Set<Connection>();
   /** Bytes in and out, reads and writes, for INFO; the transport adds them up. */
@@ -90,6 +91,10 @@ export class Serving implements ReplyEdge {
     this.arena = withView(new Uint8Array(new ArrayBuffer(ARENA_BYTES)));
     this.reply = new Reply(this.arena, this);
     this.pushes = new Pushes(this);
+  }
+
+  get log(): ServingHooks['log'] {
+    return this.hooks.log;
   }
 
   add(connection: Connection): void {
@@ -235,7 +240,12 @@ export class Serving implements ReplyEdge {
 
   private enter(connection: Connection): void {
     assert(this.current === null, 'one connection is served at a time');
-    if (this.reply.at > ARENA_BYTES - ARENA_ROOM_BYTES) this.flushReplies();
+    if (connection.isLeaving) this.outbox!.submit();
+    if (this.reply.at > ARENA_BYTES - ARENA_ROOM_BYTES) {
+      this.flushReplies();
+      this.outbox?.submit();
+      this.clearArenas();
+    }
     this.current = connection;
     const { reply } = this;
     if (!connection.isToFlush || connection.replyFrom === connection.replyTo) {
@@ -394,9 +404,8 @@ export class Serving implements ReplyEdge {
       connection.session.closing = Closing.Now;
       return false;
     }
-    const { hardBytes, softBytes } = this.limitOf(connection);
-    const hasLimit = hardBytes > 0 || softBytes > 0;
-    if (connection.outputBytes > HOLD_BACK_BYTES && !hasLimit) {
+    const isUnlimited = this.outputLimits.isUnlimited(connection);
+    if (connection.outputBytes > HOLD_BACK_BYTES && isUnlimited) {
       connection.isHeldBack = true;
       return false;
     }
@@ -420,7 +429,7 @@ export class Serving implements ReplyEdge {
     this.moveOut(connection);
     if (isMuted(connection.session)) return;
     this.enqueue(connection, u8, start, start + length);
-    this.checkOutputLimit(connection);
+    this.outputLimits.check(connection);
   }
 
   private moveOut(connection: Connection): void {
@@ -428,7 +437,7 @@ export class Serving implements ReplyEdge {
     // Of a muted session only what it was told before this command.
     const end = isMuted(connection.session) ? reply.commandAt : reply.at;
     this.enqueue(connection, this.arena, connection.replyFrom, end);
-    this.checkOutputLimit(connection);
+    this.outputLimits.check(connection);
     reply.at = connection.replyFrom;
     reply.commandAt = connection.replyFrom;
   }
@@ -456,7 +465,7 @@ export class Serving implements ReplyEdge {
   /** More was queued for a connection that takes nothing at the moment. */
   outputGrew(connection: Connection): void {
     this.hooks.touched(connection);
-    this.checkOutputLimit(connection);
+    this.outputLimits.check(connection);
     if (connection.session.closing === Closing.Now) this.close(connection);
   }
 
@@ -491,7 +500,7 @@ export class Serving implements ReplyEdge {
 
   /** Sends what the turn has written: one send per connection. Ends every turn. */
   flushReplies(): void {
-    const { toFlush, reply, pushes } = this;
+    const { toFlush, pushes } = this;
     if (this.toFlushCount === 0 && pushes.count === 0) return;
     this.hooks.beforeReplies();
     for (let index = 0; index < this.toFlushCount; index++) {
@@ -500,7 +509,23 @@ export class Serving implements ReplyEdge {
     }
     this.toFlushCount = 0;
     if (pushes.count > 0) pushes.flush();
-    reply.at = 0;
+    if (this.outbox === null || this.outbox.count === 0) this.clearArenas();
+  }
+
+  /** Nothing that leaves stands in the arenas any more, unless it was written in between. */
+  clearArenas(): void {
+    if (this.current === null && this.toFlushCount === 0) this.reply.at = 0;
+    if (this.pushes.count === 0) this.pushes.pushAt = 0;
+  }
+
+  /** Of a send from the outbox the peer took `sent` bytes only; −1: it is gone. */
+  sentLess(connection: Connection, u8: Uint8Array, start: number, end: number, sent: number): void {
+    if (connection.isClosed) return;
+    this.outputBytes -= end - start - Math.max(0, sent);
+    // Not closed from here: this may be in the middle of something. The end of the turn does.
+    if (sent < 0) connection.session.closing = Closing.Now;
+    else this.enqueue(connection, u8, start + sent, end);
+    this.toBeFlushed(connection);
   }
 
   /**
@@ -534,6 +559,7 @@ export class Serving implements ReplyEdge {
       else this.flush(connection, this.arena);
     }
     this.toFlushCount = keptCount;
+    this.outbox?.submit();
   }
 
   private planFlush(connection: Connection): void {
@@ -549,8 +575,8 @@ export class Serving implements ReplyEdge {
     const { replyFrom, replyTo, session } = connection;
     connection.replyFrom = 0;
     connection.replyTo = 0;
-    if (replyTo - replyFrom > UNCOUNTED_BYTES)
-      this.checkOutputLimit(connection, replyTo - replyFrom);
+    const bytes = replyTo - replyFrom;
+    if (bytes > UNCOUNTED_BYTES) this.outputLimits.check(connection, bytes);
     if (session.closing === Closing.Now) {
       this.close(connection);
       return;
@@ -558,6 +584,11 @@ export class Serving implements ReplyEdge {
     if (replyTo > replyFrom) {
       let sent = 0;
       if (connection.output.length === 0) {
+        if (this.outbox !== null && connection.isUndisturbed) {
+          this.outbox.add(connection, source, replyFrom, replyTo);
+          this.outputBytes += bytes;
+          return;
+        }
         sent = connection.wire.send(connection, source, replyFrom, replyTo);
         if (sent < 0) {
           this.close(connection);
@@ -565,7 +596,7 @@ export class Serving implements ReplyEdge {
         }
       }
       this.outputBytes += sent;
-      if (sent < replyTo - replyFrom) {
+      if (sent < bytes) {
         this.enqueue(connection, source, replyFrom + sent, replyTo);
       }
     }
@@ -592,7 +623,7 @@ export class Serving implements ReplyEdge {
       this.outputGone(connection);
       return;
     }
-    this.checkOutputLimit(connection);
+    this.outputLimits.check(connection);
     if (connection.session.closing === Closing.Now) this.close(connection);
     else this.adjustInterest(connection);
   }
@@ -617,41 +648,6 @@ export class Serving implements ReplyEdge {
       connection.wantsReads = reads;
       connection.wantsWrites = writes;
       connection.wire.want(connection, reads, writes);
-    }
-  }
-
-  private limitOf({ session }: Connection): OutputLimit {
-    return session.subscriptions === null ? this.outputLimit : this.subscriberLimit;
-  }
-
-  checkOutputLimit(connection: Connection, unsentBytes = 0): void {
-    const { hardBytes, softBytes, softSeconds } = this.limitOf(connection);
-    const bytes = connection.outputBytes + unsentBytes;
-    let isOver = hardBytes > 0 && bytes >= hardBytes;
-    if (softBytes > 0 && bytes >= softBytes) {
-      const now = this.runner.keyspace.nowMs;
-      if (connection.softLimitSinceMs === 0) connection.softLimitSinceMs = now;
-      else if (now - connection.softLimitSinceMs > softSeconds * 1000) isOver = true;
-    } else {
-      connection.softLimitSinceMs = 0;
-    }
-    if (!isOver || connection.session.closing === Closing.Now) return;
-    this.hooks.log(
-      'warning',
-      `Client id=${connection.session.id} addr=${connection.session.address} omem=${bytes} ` +
-        'scheduled to be closed ASAP for overcoming of output buffer limits.',
-    );
-    this.runner.server.stats.add(Counter.OutputLimitDisconnections, 1);
-    connection.session.closing = Closing.Now;
-    connection.dropOutput();
-  }
-
-  /** Soft limits end by the clock too, while nothing moves. */
-  checkOutputLimits(): void {
-    for (const connection of this.connections) {
-      if (connection.softLimitSinceMs === 0) continue;
-      this.checkOutputLimit(connection);
-      if (connection.session.closing === Closing.Now) this.close(connection);
     }
   }
 

@@ -670,8 +670,8 @@ export class Executor {
     limits.queuedBytesMax = config.number('client-query-buffer-limit');
     this.serving.setInputLimit(limits.queuedBytesMax);
     const outputLimits = config.list('client-output-buffer-limit');
-    setOutputLimit(this.serving.outputLimit, 'normal', outputLimits);
-    setOutputLimit(this.serving.subscriberLimit, 'pubsub', outputLimits);
+    setOutputLimit(this.serving.outputLimits.normal, 'normal', outputLimits);
+    setOutputLimit(this.serving.outputLimits.subscriber, 'pubsub', outputLimits);
     this.selectNotifications(config.text('notify-keyspace-events'));
     this.tracking.keysMax = config.number('tracking-table-max-keys');
     this.tracking.checkLimit();

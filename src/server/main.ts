@@ -7,7 +7,14 @@ import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { SystemClock, systemDate } from '../base/clock.js';
-import { addressOf, isLibcAvailable, madviseNoHugePage, setrlimitNoFile } from '../base/libc.js';
+import { probeRing } from '../base/io-uring.js';
+import {
+  addressOf,
+  errnoText,
+  isLibcAvailable,
+  madviseNoHugePage,
+  setrlimitNoFile,
+} from '../base/libc.js';
 import { randomHex } from '../base/prng.js';
 import { HELP_TEXT, parseCommandLine, versionText } from '../config/command-line.js';
 import type { Config } from '../config/config.js';
@@ -15,7 +22,7 @@ import { ConfigError } from '../config/config-error.js';
 import { readStandardInput } from '../config/files.js';
 import { CommandsWanted, type LoadRequest, loadConfig } from '../config/load.js';
 import { Gate } from '../dispatch/gates.js';
-import type { EdgeKind, ShutdownRequest } from '../dispatch/server-door.js';
+import type { EdgeKind, ServerFacts, ShutdownRequest } from '../dispatch/server-door.js';
 import { JobPool } from '../jobs/pool.js';
 import { ControlBlock } from '../mesh/control.js';
 import { type MessageHandlers, Post } from '../mesh/post.js';
@@ -180,6 +187,7 @@ async function start(config: Config, log: LogFile): Promise<Started> {
       threadCount,
       edges,
       transport,
+      multiplexing: chooseMultiplexing(config, transport, log),
       partitionBytes: slabs[0]!.byteLength - PAGE_BYTES,
     },
     slabs,
@@ -222,9 +230,25 @@ function chooseTransport(config: Config, log: LogFile): 'native' | 'node' {
   const wanted = config.text('transport');
   if (wanted === 'node') return 'node';
   if (isLibcAvailable()) return 'native';
-  if (wanted === 'native') throw new Error('The native transport needs Linux and koffi.');
+  if (wanted !== 'auto') throw new Error('The native transport needs Linux and koffi.');
   log.write('notice', 'The native transport is not available here; node:net serves instead.');
   return 'node';
+}
+
+function chooseMultiplexing(
+  config: Config,
+  transport: 'native' | 'node',
+  log: LogFile,
+): ServerFacts['multiplexing'] {
+  if (transport === 'node') return 'libuv';
+  const wanted = config.text('transport');
+  if (wanted === 'epoll') return 'epoll';
+  const probed = probeRing();
+  if (probed === 0) return 'io_uring';
+  const reason = `io_uring is not available here (${errnoText(probed)})`;
+  if (wanted === 'io_uring') throw new Error(`${reason}: it needs Linux 6.1 and permission.`);
+  log.write('notice', `${reason}; epoll serves instead.`);
+  return 'epoll';
 }
 
 function chooseThreads(config: Config, transport: 'native' | 'node', log: LogFile): number {

@@ -50,6 +50,12 @@ export class Upkeep {
       transport === 'native' ? partitions.map((each) => addressOf(each.slab.u8)) : [];
   }
 
+  /** Will the next step do anything? */
+  isDue(nowMs: number): boolean {
+    const isRoundDue = this.isRoundOpen || nowMs >= this.nextRoundMs;
+    return isRoundDue || nowMs >= this.nextIdleCheckMs || this.defrag.isBusy;
+  }
+
   /**
    * Does what is due at `startMs` (monotonic). Returns the milliseconds until there is something to
    * do again.
@@ -153,7 +159,7 @@ export class Upkeep {
     const { executor } = this;
     executor.sink.observe();
     this.defrag.adopt();
-    executor.serving.checkOutputLimits();
+    executor.serving.outputLimits.checkAll();
     this.countTime();
     const idleSeconds = executor.config.number('timeout');
     if (idleSeconds === 0) return;

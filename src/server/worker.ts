@@ -6,7 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { sleep as sleepFor } from '../base/clock.js';
 import { close, localName, peerName } from '../base/libc.js';
 import { type MessageHandlers, MessageKind } from '../mesh/post.js';
-import { NativeTransport } from '../net/native.js';
+import { createNative, type NativeTransport } from '../net/native.js';
 import { NodeTransport } from '../net/node.js';
 import type { NodeListener } from '../net/node-listener.js';
 import { watchOver } from './crash-report.js';
@@ -63,7 +63,9 @@ async function main(): Promise<void> {
 async function runNative(executor: Executor, upkeep: Upkeep): Promise<void> {
   const { post, serving, runner, control, board, tracking } = executor;
   const { bell } = post;
-  const transport = new NativeTransport(serving, bell.eventfd, () => bell.takeSignal());
+  const { multiplexing } = executor.shape.facts;
+  const kind = multiplexing === 'io_uring' ? 'io_uring' : 'epoll';
+  const transport = createNative(kind, serving, bell.eventfd, () => bell.takeSignal());
   const handlers = connectionHandlers(executor, transport);
   const mail = new DeferredMail(handlers);
   executor.isEndWanted = () => transport.busy.isEndWanted;
@@ -88,7 +90,10 @@ async function runNative(executor: Executor, upkeep: Upkeep): Promise<void> {
     // The time that the last turn ended with: a clock read less.
     const now = runner.lastReadMs;
     const isNodeBusy = executor.migrations.active !== 0;
-    if (isNodeBusy || now - nodeTurnAt > NODE_TURN_MS) {
+    const isNodeDue = isNodeBusy || now - nodeTurnAt > NODE_TURN_MS;
+    // Replies do not wait for what may take longer than the next turn takes to come.
+    if (isNodeDue || serving.hasReady || upkeep.isDue(now)) serving.outbox?.submit();
+    if (isNodeDue) {
       await nodeTurn();
       runner.readClock();
       nodeTurnAt = runner.lastReadMs;
@@ -124,6 +129,7 @@ async function runNative(executor: Executor, upkeep: Upkeep): Promise<void> {
  */
 function holdBack(executor: Executor): void {
   executor.serving.flushReplies();
+  executor.serving.outbox?.submit();
   executor.post.flush();
   while (executor.serveParts()) {
     // Somebody may wait for them with locks held.

@@ -193,7 +193,7 @@ describe('The whole configuration', () => {
     expect(refusal('partitions 48')).toBe('argument must be a power of two');
     expect(refusal('partitions 2048')).toBe('argument must be between 1 and 1024 inclusive');
     expect(refusal('partition-size 3gb')).toMatch(/^argument must be between 1048576 and/);
-    expect(refusal('transport carrier-pigeon')).toContain('native, node, auto');
+    expect(refusal('transport carrier-pigeon')).toContain('native, io_uring, epoll, node, auto');
     expect(load('partitions 128\nthreads 3').number('partitions')).toBe(128);
   });
 });

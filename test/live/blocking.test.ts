@@ -14,6 +14,7 @@ const SHAPES = [
   { transport: 'native', threads: 1 },
   { transport: 'native', threads: 2 },
   { transport: 'native', threads: 8 },
+  { transport: 'epoll', threads: 2 },
   { transport: 'node', threads: 2 },
 ] as const;
 const seed = seedOf('SEED');

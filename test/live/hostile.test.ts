@@ -7,7 +7,7 @@ import { encodeCommand, printReply, textOf } from '../support/resp.js';
 import { type Client, type Server, startServer } from '../support/server.js';
 
 const MB = 2 ** 20;
-const TRANSPORTS = ['native', 'node'] as const;
+const TRANSPORTS = ['native', 'epoll', 'node'] as const;
 
 /** A socket without a parser: for what is no protocol, and for not reading at all. */
 class RawPeer {

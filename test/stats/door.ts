@@ -96,6 +96,7 @@ const FACTS: Pick<ServerDoor, 'threadIndex' | 'facts'> = {
     threadCount: 1,
     edges: [],
     transport: 'native',
+    multiplexing: 'epoll',
     partitionBytes: 64 * 1024 * 1024,
   },
 };

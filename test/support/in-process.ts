@@ -237,6 +237,7 @@ function shapeFor(options: InProcessOptions) {
       threadCount: 1,
       edges: [],
       transport: 'node',
+      multiplexing: 'libuv',
       partitionBytes: bytes,
     },
     slabs: Array.from({ length: count }, () => new SharedArrayBuffer(bytes)),

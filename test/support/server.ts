@@ -13,6 +13,9 @@ import { printReply } from './resp.js';
 
 export { type Client, connect } from './client.js';
 
+/** `native` is the better one of io_uring and epoll that there is. */
+export type Transport = 'native' | 'epoll' | 'node';
+
 export interface ServerOptions {
   /** The program and its first arguments. Default: $FLAGSTONE_COMMAND, else the built Flagstone. */
   readonly command?: string | readonly string[];
@@ -21,7 +24,7 @@ export interface ServerOptions {
   /** Worker threads, partitions and transport: Flagstone's own options. */
   readonly threads?: number;
   readonly partitions?: number;
-  readonly transport?: 'native' | 'node';
+  readonly transport?: Transport;
   /** The data directory to use and keep. Default: a new one, removed at stop. */
   readonly dir?: string;
   readonly startMsMax?: number;

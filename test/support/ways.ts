@@ -18,7 +18,7 @@ export interface Way {
 
 const CHUNK_SEED = 20_240_611;
 const PARTITION_COUNTS = [1, 2, 8];
-const TRANSPORTS = ['native', 'node'] as const;
+const TRANSPORTS = ['native', 'epoll', 'node'] as const;
 
 type Manner = Pick<Way, 'delivery' | 'isPipelined'> & { readonly manner: string };
 
@@ -32,7 +32,7 @@ const MANNERS: readonly Manner[] = [
 /** Every test run plays these, so they are a spread over the grid and not the grid. */
 export const FAST_WAYS: readonly Way[] = [
   tcp('whole', 2, {}),
-  tcp('whole', 3, {}),
+  tcp('whole', 3, { transport: 'epoll' }),
   tcp('byte by byte', 2, {}),
   tcp('pipelined', 3, { threads: 2, partitions: 8 }),
   tcp('random pieces', 2, { threads: 1, partitions: 1, transport: 'node' }),

@@ -44,8 +44,12 @@ export const DOORS: readonly Door[] = [
   },
   {
     name: 'libc',
-    pattern: /(['"])koffi\1/g,
-    places: [{ at: 'src/base/libc.ts', reason: 'checked wrappers: a wrong length is a crash' }],
+    pattern: /(['"])koffi\1|\/libc-calls\.js/g,
+    places: [
+      { at: 'src/base/libc-calls.ts', reason: 'the functions, bound once per thread' },
+      { at: 'src/base/libc.ts', reason: 'checked wrappers: a wrong length is a crash' },
+      { at: 'src/base/io-uring.ts', reason: 'the same for rings' },
+    ],
     instead: 'call a wrapper of base/libc.ts',
   },
   {

@@ -29,7 +29,7 @@ export function server(context: Context): readonly InfoField[] {
     ['os', `${systemName()} ${release()} ${arch()}`],
     ['arch_bits', 64],
     ['monotonic_clock', 'Node.js performance.now'],
-    ['multiplexing_api', facts.transport === 'native' ? 'epoll' : 'libuv'],
+    ['multiplexing_api', facts.multiplexing],
     ['atomicvar_api', 'ecmascript-atomics'],
     ['gcc_version', '0.0.0'],
     ['node_version', process.versions.node],

@@ -16,7 +16,12 @@ export const OWN_PARAMETERS: readonly Row[] = [
   integer('partitions', { default: 64, min: 1, max: 1024, check: isPowerOfTwo, isMutable: false }),
   // A byte offset within a partition must stay a small integer of V8, hence 2 GiB at most.
   memory('partition-size', { default: 2 * GB, min: MB, max: 2 * GB, isMutable: false }),
-  choice('transport', { values: ['native', 'node', 'auto'], default: 'auto', isMutable: false }),
+  // Native is io_uring where the system has it, and epoll elsewhere.
+  choice('transport', {
+    values: ['native', 'io_uring', 'epoll', 'node', 'auto'],
+    default: 'auto',
+    isMutable: false,
+  }),
   // Whole generations of logs that the data needs no more; 0 keeps none.
   memory('feed-history-bytes', { default: 64 * MB, min: 0, max: Number.MAX_SAFE_INTEGER }),
   // 0 turns the watchdog off.
