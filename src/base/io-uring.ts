@@ -46,6 +46,7 @@ const enum EnterFlag {
 
 const enum Operation {
   Poll = 6,
+  Cancel = 14,
   Send = 26,
   Receive = 27,
 }
@@ -58,6 +59,9 @@ const enum EntryFlag {
 const POLL_MANY = 1;
 const RECEIVE_MANY = 1 << 1;
 
+/** The lower word of a tag that no request has: of a cancelling that came too late. */
+const NOBODY = -1;
+
 /** MSG_DONTWAIT, MSG_WAITALL, MSG_NOSIGNAL: done at once as a whole, or told how far it came. */
 const SEND_FLAGS = 0x40 | 0x100 | 0x4000;
 
@@ -69,8 +73,9 @@ export const enum Completion {
   More = 2,
 }
 
-/** What a result says when the pool was empty. */
+/** What a result says when the pool was empty, and of a request that was cancelled. */
 export const NO_BUFFERS = -105;
+export const CANCELLED = -125;
 
 /** Words of struct io_uring_params. */
 const enum Param {
@@ -262,6 +267,16 @@ export class Ring {
   /** Tells again and again. */
   pollMany(fd: number, events: number, tagLow: number, tagHigh: number): void {
     this.write(Operation.Poll, fd, 0, POLL_MANY, events, tagLow, tagHigh);
+  }
+
+  /** Ends the request with that tag, which says so itself; for the cancelling nothing is said. */
+  cancel(tagLow: number, tagHigh: number): void {
+    const kind = Operation.Cancel | (EntryFlag.SkipSuccess << 8);
+    this.write(kind, -1, 0, 0, 0, NOBODY, 0);
+    // No number holds such a tag.
+    const at = ((this.tail - 1) & this.submissionMask) * Entry.Words;
+    this.entries[at + Entry.Address] = tagLow;
+    this.entries[at + Entry.Address + 1] = tagHigh;
   }
 
   private write(

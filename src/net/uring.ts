@@ -11,7 +11,7 @@
 
 import { assert } from '../base/assert.js';
 import { withView } from '../base/bytes.js';
-import { Completion, NO_BUFFERS, Ring, type RingPlan } from '../base/io-uring.js';
+import { CANCELLED, Completion, NO_BUFFERS, Ring, type RingPlan } from '../base/io-uring.js';
 import {
   addressOf,
   close,
@@ -53,6 +53,13 @@ const GENERATION_MASK = 0x3fffffff;
 const LARGE_RECEIVE_BYTES_MAX = 1024 * 1024;
 const LARGE_RECEIVE_BYTES_MIN = 16 * 1024;
 
+const PASSING: ReadonlySet<number> = new Set([
+  NO_BUFFERS,
+  CANCELLED,
+  -Errno.Again,
+  -Errno.Interrupted,
+]);
+
 /** `buffer` of an arrival that brings no input. */
 const NO_BUFFER = -1;
 
@@ -67,12 +74,15 @@ class Arrivals {
   /** Bytes, 0 at the end of the input, or -errno. */
   readonly results: number[] = [];
   readonly buffers: number[] = [];
+  /** Where the input stands that had to leave the pool before it was its turn. */
+  readonly copies: (Uint8Array<ArrayBuffer> | null)[] = [];
 
   add(connection: Connection, result: number, buffer: number): void {
     const at = this.count++;
     this.connections[at] = connection;
     this.results[at] = result;
     this.buffers[at] = buffer;
+    this.copies[at] = null;
   }
 }
 
@@ -227,20 +237,24 @@ export class UringTransport implements NativeTransport {
       // A pause of a script has answered it.
       if (connection == null) continue;
       arrivals.connections[at] = null;
-      this.take(connection, arrivals.results[at]!, arrivals.buffers[at]!);
+      this.take(connection, at);
     }
     serving.runner.closeGroup(serving.runner.context.args);
     arrivals.count = 0;
     this.arrivalAt = 0;
   }
 
-  private take(connection: Connection, result: number, buffer: number): void {
-    const { ring } = this;
+  private take(connection: Connection, at: number): void {
+    const { ring, arrivals } = this;
+    const result = arrivals.results[at]!;
+    const buffer = arrivals.buffers[at]!;
     const isRead =
       !connection.isClosed && connection.wantsReads && connection.session.closing === Closing.No;
     if (isRead && result > 0) {
-      const start = buffer * POOL_BUFFER_BYTES;
-      this.input.arrived(connection, ring.pool, start, start + result);
+      const copy = arrivals.copies[at] ?? null;
+      const start = copy === null ? buffer * POOL_BUFFER_BYTES : 0;
+      this.input.arrived(connection, copy ?? ring.pool, start, start + result);
+      arrivals.copies[at] = null;
       if (connection.large !== null) this.large.push(connection);
     }
     if (buffer !== NO_BUFFER) ring.giveBack(buffer);
@@ -336,11 +350,24 @@ export class UringTransport implements NativeTransport {
       // Whoever is gone is noticed when the script is over.
       if (bytes <= 0 || left.has(connection) || !this.busy.mayServe(connection)) {
         left.add(connection);
+        this.setAside(connection, at);
         continue;
       }
       arrivals.connections[at] = null;
       this.answerBusy(connection, arrivals.buffers[at]!, bytes);
     }
+  }
+
+  /** A script may take long: what waits for its end must not hold the pool, and brings no more. */
+  private setAside(connection: Connection, at: number): void {
+    const { arrivals, ring } = this;
+    const buffer = arrivals.buffers[at]!;
+    if (buffer === NO_BUFFER) return;
+    const start = buffer * POOL_BUFFER_BYTES;
+    arrivals.copies[at] = withView(ring.pool.slice(start, start + arrivals.results[at]!));
+    arrivals.buffers[at] = NO_BUFFER;
+    ring.giveBack(buffer);
+    ring.cancel(connection.fd, tagOf(connection, Kind.Input));
   }
 
   private answerBusy(connection: Connection, buffer: number, bytes: number): void {
@@ -424,11 +451,9 @@ export class UringTransport implements NativeTransport {
   }
 }
 
-/** Is input to be asked for again? The pool was empty, or the kernel had no room for results. */
+/** Is input to be asked for again? The pool was empty, or it was not to come for a while. */
 function mayGoOn(result: number): boolean {
-  return (
-    result > 0 || result === NO_BUFFERS || result === -Errno.Again || result === -Errno.Interrupted
-  );
+  return result > 0 || PASSING.has(result);
 }
 
 function tagOf({ generation }: Connection, kind: Kind): number {

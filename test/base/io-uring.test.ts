@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Completion, NO_BUFFERS, probeRing, Ring } from '../../src/base/io-uring.js';
+import { CANCELLED, Completion, NO_BUFFERS, probeRing, Ring } from '../../src/base/io-uring.js';
 import * as libc from '../../src/base/libc.js';
 
 const isHere = libc.isLibcAvailable() && probeRing() === 0;
@@ -230,6 +230,21 @@ describe.skipIf(!isHere)('a ring', () => {
     expect(found).toHaveLength(1);
     expect(found[0]!.result & libc.Epoll.Out).not.toBe(0);
     expect(found[0]!.flags & Completion.More).toBe(0);
+  });
+
+  it('cancels a request by its tag, and says nothing of one that is not there', async () => {
+    const { fd, peer } = await connected();
+    ring.receiveMany(fd, 11, 0x3fffffff);
+    ring.wait(0);
+    ring.cancel(11, 0x3ffffffe);
+    ring.wait(0);
+    expect(results().filter(({ low }) => low === 11)).toEqual([]);
+    ring.cancel(11, 0x3fffffff);
+    const [ended] = await gather(1);
+    expect(ended).toMatchObject({ low: 11, high: 0x3fffffff, result: CANCELLED });
+    peer.write('later');
+    ring.receiveMany(fd, 12, 1);
+    expect(textOf((await gather(1))[0]!)).toBe('later');
   });
 
   it('waits as long as it is told and no longer', () => {

@@ -120,6 +120,23 @@ describe.each(SHAPES)('$transport transport, $threads workers', (shape) => {
     expect(server.isRunning, server.report()).toBe(true);
   });
 
+  busy('can be told to end a script whose own client does not stop talking', async () => {
+    const text = 'long'.repeat(250_000);
+    const runner = await server.connect();
+    const killed = runner.command('EVAL', LOOP, '0');
+    // More than a thread has buffers for.
+    const replies = Array.from({ length: 8 }, () => runner.command('ECHO', text));
+    await until(() => say(clients[1]!, 'GET', 'k'), BUSY);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const late = await server.connect();
+    expect(await say(late, 'PING')).toMatch(BUSY);
+    expect(await say(late, 'SCRIPT', 'KILL')).toBe('OK');
+    expect(printReply(await killed, 'short')).toMatch(/Script killed by user with SCRIPT KILL/);
+    for (const reply of await Promise.all(replies)) expect(textOf(reply) === text).toBe(true);
+    runner.close();
+    late.close();
+  });
+
   busy('kills a script that catches its errors, and one that is inside of a pattern', async () => {
     const scripts = [
       'while true do pcall(function() while true do end end) end',
