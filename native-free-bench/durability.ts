@@ -1,11 +1,14 @@
-// Suites about what reaches the disk: the price of the log, a snapshot while clients write, and how
+// Suites about what reaches the disk: the price of the log, snapshots while clients write, and how
 // soon a server is back.
 
 import {
   type Bench,
   type Contestant,
+  type LoadSample,
+  type LoadSpec,
   measure,
   medianFigures,
+  noteFailures,
   pinLoad,
   planOf,
   type Sample,
@@ -111,7 +114,33 @@ async function measureSnapshot(
 ): Promise<Record<string, Figure>> {
   const { server } = contestant;
   const { options } = bench;
-  const spec = { ...specOf(options, options.mix, options.pipelines[0]!), count: null };
+  const spec = specOf(options, options.mix, options.pipelines[0]!);
+  const { quiet, during, seconds, residentRatio } = await snapshotUnder(bench, contestant, spec);
+  const { throughput, p99Ms, p999Ms, maxMs } = during;
+  const bytes = server.fileBytes('dump.rdb');
+  return {
+    ...{ seconds, mibPerSecond: bytes / MIB / seconds, quietP99Ms: quiet.p99Ms },
+    ...{ p99Ms, p999Ms, maxMs, residentRatio, throughput },
+  };
+}
+
+interface LoadedSnapshot {
+  readonly seconds: number;
+  readonly quiet: LoadSample;
+  readonly during: LoadSample;
+  /** The most that was resident meanwhile, with what a child copied, of what was before. */
+  readonly residentRatio: number;
+}
+
+/** Runs the load for a while, and then during a BGSAVE from its beginning to its end. */
+async function snapshotUnder(
+  bench: Bench,
+  contestant: Contestant,
+  load: LoadSpec,
+): Promise<LoadedSnapshot> {
+  const { server } = contestant;
+  const { options } = bench;
+  const spec = { ...load, count: null };
   const quietSeconds = options.isTiny ? options.seconds : QUIET_SECONDS;
   const quiet = await measure(bench, contestant, { ...spec, seconds: quietSeconds });
   const before = residentOf(server);
@@ -132,16 +161,12 @@ async function measureSnapshot(
     const seconds = (performance.now() - startMs) / 1000;
     session.stop();
     const result = await running;
+    noteFailures(bench, server, spec, result);
     if (info.get('rdb_last_bgsave_status') !== 'ok') {
       bench.failures.push(`${server.name}: the snapshot failed`);
     }
     most += Number(info.get('rdb_last_cow_size') ?? 0);
-    const { throughput, p99Ms, p999Ms, maxMs } = sampleOf(result);
-    const bytes = server.fileBytes('dump.rdb');
-    return {
-      ...{ seconds, mibPerSecond: bytes / MIB / seconds, quietP99Ms: quiet.p99Ms },
-      ...{ p99Ms, p999Ms, maxMs, residentRatio: most / before, throughput },
-    };
+    return { seconds, quiet, during: sampleOf(result), residentRatio: most / before };
   } finally {
     await session.close();
   }
@@ -149,6 +174,57 @@ async function measureSnapshot(
 
 function residentOf(server: MeasuredServer): number {
   return server.pid === null ? 0 : (readResidentBytes(server.pid) ?? 0);
+}
+
+// ── A snapshot of one large value ────────────────────────────────────────────────────────────
+
+const LARGE_SNAPSHOT_COLUMNS: readonly Column[] = [
+  { key: 'seconds', title: 's', digits: 2, better: 'less' },
+  { key: 'quietP50Ms', title: 'p50 ms before', digits: 3, better: 'less' },
+  { key: 'quietP99Ms', title: 'p99 ms before', digits: 3, better: 'less' },
+  { key: 'quietP999Ms', title: 'p99.9 ms before', digits: 3, better: 'less' },
+  { key: 'quietMaxMs', title: 'longest ms before', digits: 2, better: 'less' },
+  { key: 'p50Ms', title: 'p50 ms during', digits: 3, better: 'less' },
+  { key: 'p99Ms', title: 'p99 ms during', digits: 3, better: 'less' },
+  { key: 'p999Ms', title: 'p99.9 ms during', digits: 3, better: 'less' },
+  { key: 'maxMs', title: 'longest ms during', digits: 2, better: 'less', isCharted: true },
+  { key: 'throughput', title: 'commands/s during', digits: 0, better: 'more' },
+];
+
+/** One connection is never in its own way; sixteen stand in line behind whatever is held. */
+const BOARD_CONNECTIONS = [1, 16];
+
+/** BGSAVE of one sorted set of all the members there are, while their scores change. */
+export async function runZsetSnapshot(bench: Bench, suite: Suite): Promise<ResultTable[]> {
+  const { options } = bench;
+  const rows: Row[] = [];
+  for (const choice of serverChoices(options)) {
+    const contestant = await startContestant(bench, choice, options.threads);
+    try {
+      pinLoad(contestant);
+      bench.progress.note(`${choice.name}: a board of ${options.keys} members`);
+      await sendToAllKeys(bench, contestant, 'ZADD board {random} member:{key}', 0, options.keys);
+      for (const connections of BOARD_CONNECTIONS) {
+        const spec = { ...specOf(options, options.mix, options.pipelines[0]!), connections };
+        const { seconds, quiet, during } = await snapshotUnder(bench, contestant, spec);
+        const { p50Ms, p99Ms, p999Ms, maxMs, throughput } = during;
+        const figures = {
+          ...{ seconds, quietP50Ms: quiet.p50Ms, quietP99Ms: quiet.p99Ms },
+          ...{ quietP999Ms: quiet.p999Ms, quietMaxMs: quiet.maxMs },
+          ...{ p50Ms, p99Ms, p999Ms, maxMs, throughput },
+        };
+        const label = `${connections} connection(s)`;
+        bench.progress.note(`${choice.name}, ${label}: longest ${maxMs.toFixed(2)} ms`);
+        rows.push({ label, kind: label, server: choice.name, figures });
+      }
+    } finally {
+      await contestant.server.stop();
+    }
+  }
+  const about =
+    `BGSAVE of a sorted set of ${options.keys} members under ${options.mix} of random ones at ` +
+    `-P ${options.pipelines[0]}; ${options.threads} worker(s)`;
+  return [{ title: suite.name, about, columns: LARGE_SNAPSHOT_COLUMNS, rows }];
 }
 
 // ── Back again ───────────────────────────────────────────────────────────────────────────────

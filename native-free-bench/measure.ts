@@ -64,6 +64,9 @@ export interface Sample {
   readonly checksum: number | null;
 }
 
+/** What the load alone can tell. */
+export type LoadSample = Omit<Sample, 'cpuUs' | 'residentMib'>;
+
 export function serverChoices(options: Options): ServerChoice[] {
   if (options.targets.length > 0) return options.targets.map(targetChoice);
   const redis = options.isRedisWanted ? redisChoice(options.redisCommand) : null;
@@ -144,7 +147,7 @@ export async function measure(
   }
 }
 
-export function sampleOf(result: LoadResult): Omit<Sample, 'cpuUs' | 'residentMib'> {
+export function sampleOf(result: LoadResult): LoadSample {
   const latency = new Histogram();
   latency.merge(result.latency);
   const at = (percent: number) => latency.percentile(percent) / NS_PER_MS;
@@ -236,7 +239,7 @@ export function pinLoad(contestant: Contestant): void {
   if (contestant.cores.load !== null) pinThisProcess(contestant.cores.load);
 }
 
-function noteFailures(
+export function noteFailures(
   bench: Bench,
   server: MeasuredServer,
   spec: LoadSpec,

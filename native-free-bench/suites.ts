@@ -3,7 +3,7 @@
 import { runBoard, runElements, runTypes } from './collections.js';
 import { runPublish, runScripts, runTransactions } from './coordination.js';
 import { runDefrag } from './defrag.js';
-import { runLog, runRecovery, runSnapshot } from './durability.js';
+import { runLog, runRecovery, runSnapshot, runZsetSnapshot } from './durability.js';
 import { runConnections, runExpiry, runGrowth, runMemory, runStart } from './events.js';
 import { runEviction } from './eviction.js';
 import { runGateway } from './gateway.js';
@@ -218,6 +218,16 @@ export const SUITES: readonly Suite[] = [
   },
   {
     ...PLAIN,
+    name: 'zset-snapshot',
+    about: 'BGSAVE of a sorted set of five million members while their scores change.',
+    isStarter: true,
+    // The threads of the server are to find the cores as they do where nothing is pinned.
+    defaults: { keys: 5_000_000, pipelines: [1], mix: 'ZINCRBY', isPinned: false },
+    tiny: { keys: 5000 },
+    run: runZsetSnapshot,
+  },
+  {
+    ...PLAIN,
     name: 'eviction',
     about: 'A cache of a quarter of its data, each policy: the limit, RSS, hits.',
     isStarter: true,
@@ -261,5 +271,5 @@ export function findSuite(name: string): Suite {
 }
 
 export function describeSuites(): string {
-  return SUITES.map((suite) => `  ${suite.name.padEnd(12)} ${suite.about}`).join('\n');
+  return SUITES.map((suite) => `  ${suite.name.padEnd(13)} ${suite.about}`).join('\n');
 }
