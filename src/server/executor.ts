@@ -691,6 +691,7 @@ export class Executor {
       },
       longHoldMs: config.number('watchdog-lock-ms'),
       reasonToGiveUp: () => this.door.busyRefusal(),
+      jobThread: this.shape.jobThread,
     });
     this.configAdopted();
   }

@@ -24,6 +24,8 @@
 //   timeouts.)
 // - The reserved field names a waiter of more than a millisecond; nobody else takes the lock then.
 //   A release that sees it wakes all, because the one sleeper it would wake could be another.
+// - Whoever waits for a job's thread reserves at once: a job takes the same lock again a moment after
+//   it has given it back, which is sooner than the waiter is awake, over and over.
 // - Sleeps are short anyhow, so that a waiter looks at the part board now and then.
 
 import { availableParallelism } from 'node:os';
@@ -94,6 +96,8 @@ export interface LockWaiting {
    * over (a script keeps the lock for too long).
    */
   readonly reasonToGiveUp?: () => unknown;
+  /** Index of the thread of jobs, which no client waits for: who finds it with a lock is next. */
+  readonly jobThread?: number;
 }
 
 // State of this thread: each thread has its own copy of the module.
@@ -102,6 +106,8 @@ let waiting: LockWaiting = {
   reportLongHold: () => {},
   longHoldMs: 0,
 };
+/** What the thread of jobs is called in a lock word; nobody, where there is none. */
+let job = -1;
 let heldCount = 0;
 // Only differences are read from it, so it needs no offset in shared memory.
 const clock = new SystemClock(new Float64Array(CLOCK_DOUBLES));
@@ -109,6 +115,7 @@ const clock = new SystemClock(new Float64Array(CLOCK_DOUBLES));
 /** Says what this thread does while it waits for a lock. */
 export function configureLocks(how: LockWaiting): void {
   waiting = how;
+  job = how.jobThread === undefined ? -1 : holderOf(how.jobThread);
 }
 
 /** How many locks this thread holds: nothing is posted unless it is 0. */
@@ -259,9 +266,13 @@ function giveUp(words: Int32Array, at: number, self: Holder): void {
   }
 }
 
-/** The reserver bits to add to `word`: this thread's if it has waited long and nobody was first. */
+/**
+ * The reserver bits to add to `word`: this thread's if it has waited long, or for a job, and nobody
+ * was first.
+ */
 function reservation(word: number, self: Holder, waitedMs: number): number {
-  if (waitedMs < RESERVE_AFTER_MS || (word & Word.ReserverMask) !== 0) return 0;
+  if ((word & Word.ReserverMask) !== 0) return 0;
+  if (waitedMs < RESERVE_AFTER_MS && (word & Word.HolderMask) !== job) return 0;
   return self << Word.ReserverShift;
 }
 

@@ -146,6 +146,42 @@ describe('a lock that a waiter has reserved', () => {
   });
 });
 
+describe('a lock that a job holds', () => {
+  const job = 9;
+
+  /** Who has reserved the lock of `holder` when `first` first looks whether there is other work. */
+  function reserverOfWait(holder: number): number {
+    const words = lockWords(1);
+    let reserver = -2;
+    configureLocks({
+      serveParts: () => {
+        if (reserver !== -2) return false;
+        reserver = inspectLock(words, 0).reserverThread;
+        releaseLock(words, 0);
+        // As a job does that goes on at once.
+        const isTaken = tryLock(words, 0, holderOf(holder));
+        if (isTaken) releaseLock(words, 0);
+        expect(isTaken).toBe(reserver === -1);
+        return false;
+      },
+      reportLongHold: () => {},
+      longHoldMs: 0,
+      jobThread: job,
+    });
+    takeLock(words, 0, holderOf(holder));
+    takeLock(words, 0, holderOf(0));
+    releaseLock(words, 0);
+    expect(words[0]).toBe(0);
+    configureLocks({ serveParts: () => false, reportLongHold: () => {}, longHoldMs: 0 });
+    return reserver;
+  }
+
+  it("is the next waiter's as soon as it waits, and nobody else's", () => {
+    expect(reserverOfWait(job)).toBe(0);
+    expect(reserverOfWait(job + 1)).toBe(-1);
+  });
+});
+
 describe('a lock between threads', () => {
   it('lets four threads count exactly', async () => {
     const words = lockWords(2);
