@@ -1,7 +1,7 @@
 // Where RDB bytes go: a buffer that grows, or one that is handed on whenever it is full, so that a
 // value of any size passes through a few kilobytes.
 
-import { copyBytes } from '../base/bytes.js';
+import { copyBytes, withView } from '../base/bytes.js';
 
 /** Takes u8[0, length), which is used again as soon as it returns. */
 export type Flush = (u8: Uint8Array, length: number) => void;
@@ -17,11 +17,13 @@ export class ByteSink {
   /** Bytes that were handed on. */
   private flushed = 0;
   private readonly flush: Flush | null;
+  private view: DataView;
 
   /** Without `flush`, everything stays in `u8`, which grows. */
   constructor(flush: Flush | null = null, bytes: number = BYTES_AT_START) {
     this.flush = flush;
-    this.u8 = new Uint8Array(new ArrayBuffer(bytes));
+    this.u8 = buffer(bytes);
+    this.view = new DataView(this.u8.buffer);
   }
 
   /** Bytes written since the last reset. */
@@ -33,7 +35,7 @@ export class ByteSink {
   reset(): void {
     this.at = 0;
     this.flushed = 0;
-    if (this.u8.length > BYTES_KEPT) this.u8 = new Uint8Array(new ArrayBuffer(BYTES_AT_START));
+    if (this.u8.length > BYTES_KEPT) this.hold(buffer(BYTES_AT_START));
   }
 
   /** Hands on what is left in the buffer. */
@@ -53,9 +55,14 @@ export class ByteSink {
     this.end();
     const wanted = this.at + bytes;
     if (wanted <= this.u8.length) return;
-    const grown = new Uint8Array(new ArrayBuffer(Math.max(2 * this.u8.length, wanted)));
+    const grown = buffer(Math.max(2 * this.u8.length, wanted));
     grown.set(this.u8.subarray(0, this.at));
-    this.u8 = grown;
+    this.hold(grown);
+  }
+
+  private hold(u8: Uint8Array<ArrayBuffer>): void {
+    this.u8 = u8;
+    this.view = new DataView(u8.buffer);
   }
 
   byte(value: number): void {
@@ -88,9 +95,21 @@ export class ByteSink {
     for (let index = 0; index < bytes; index++) this.u8[this.at++] = word >>> (8 * index);
   }
 
+  /** A double, low byte first. */
+  double(value: number): void {
+    this.room(8);
+    this.view.setFloat64(this.at, value, true);
+    this.at += 8;
+  }
+
   /** A word, high byte first. */
   big32(word: number): void {
     this.room(4);
     for (let shift = 24; shift >= 0; shift -= 8) this.u8[this.at++] = word >>> shift;
   }
+}
+
+/** Short texts are copied by words where both sides have a view. */
+function buffer(bytes: number): Uint8Array<ArrayBuffer> {
+  return withView(new Uint8Array(new ArrayBuffer(bytes)));
 }

@@ -27,9 +27,6 @@ const walk = new SortedSetWalk();
 
 // ── Writing ──────────────────────────────────────────────────────────────────────────────────
 
-const scoreFloat = new Float64Array(1);
-const scoreBytes = new DataView(scoreFloat.buffer);
-
 export function sortedSetTypeFor(encoding: Encoding): RdbType {
   return encoding === Encoding.Packed ? RdbType.SortedSetListpack : RdbType.SortedSet2;
 }
@@ -55,7 +52,7 @@ export function writeSortedSet(
   do {
     writeText(sink, walk.u8, walk.start, walk.length, compresses);
     walk.readScore();
-    writeScore(sink, walk.score);
+    sink.double(walk.score);
   } while (walk.previous());
 }
 
@@ -67,13 +64,7 @@ export function writeMember(
   compresses: boolean,
 ): void {
   writeText(sink, slab.u8, nameStart(member), nameBytes(slab, member), compresses);
-  writeScore(sink, scoreOf(slab, member));
-}
-
-function writeScore(sink: ByteSink, score: number): void {
-  scoreBytes.setFloat64(0, score, true);
-  sink.little(scoreBytes.getInt32(0, true), 4);
-  sink.little(scoreBytes.getInt32(4, true), 4);
+  sink.double(scoreOf(slab, member));
 }
 
 // ── Reading ──────────────────────────────────────────────────────────────────────────────────
@@ -83,6 +74,7 @@ const SCORE_NAN = 253;
 const SCORE_PLUS = 254;
 const SCORE_MINUS = 255;
 
+const scoreBytes = new DataView(new ArrayBuffer(8));
 const listpack = new Listpack();
 const ziplist = new Ziplist();
 
