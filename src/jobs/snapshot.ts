@@ -112,7 +112,7 @@ const REST_MS = 1;
 /**
  * Whoever runs for longer than its turn is stopped by the system where others want the core, with a
  * lock in its hands as like as not, and everybody waits for it through the turn of another: some
- * milliseconds. So it takes a break of its own before, without a lock. Turns are of 1.4 ms and more.
+ * milliseconds. So it takes a break of its own before, without a lock. Turns have 1.4 ms and more.
  */
 const RUN_MS = 1;
 const BREAK_MS = 0.02;

@@ -4,6 +4,7 @@
 
 import { WalkKind } from '../structs/walked.js';
 import { ArrayRuns } from './array-pieces.js';
+import { ListAssembly } from './list-pieces.js';
 import type { ByteSink } from './sink.js';
 import type { Spill } from './spill.js';
 import { StreamAssembly } from './stream-assembly.js';
@@ -53,6 +54,7 @@ export function assemblyOf(
   spill: Spill,
 ): Assembly {
   if (kind === WalkKind.Stream) return new StreamAssembly(head, sink, spill);
+  if (kind === WalkKind.List) return new ListAssembly(head, sink);
   if (kind === WalkKind.String) return new StringAssembly(head, sink);
   if (kind === WalkKind.Array) return new ArrayAssembly(head, sink);
   return new PlainAssembly(head, sink);

@@ -60,7 +60,7 @@ import { writeArrayNode } from './array-pieces.js';
 import { type RecordForm, writeRecordHead } from './file-write.js';
 import { EARLIEST_MS, writeField } from './hash.js';
 import { writeLength } from './length.js';
-import { writeNode } from './list.js';
+import { writeListHead, writeListNode } from './list-pieces.js';
 import { RdbType, versionOf } from './rdb-type.js';
 import type { ByteSink } from './sink.js';
 import { writeMember } from './sorted-set.js';
@@ -130,7 +130,7 @@ export function beginPieces(sink: ByteSink, slab: Slab, entry: EntryRef, form: R
       beginBlobWalk(slab, root, payloadHigh(slab, entry));
       break;
     case Type.List:
-      writeLength(sink, chainNodes(slab, root as ChainRef));
+      writeListHead(sink, chainNodes(slab, root as ChainRef), form.compresses);
       beginChainWalk(slab, root as ChainRef);
       break;
     case Type.Stream:
@@ -243,7 +243,7 @@ export function writePiece(
       writeArrayNode(sink, slab, node, compresses);
       break;
     default:
-      writeNode(sink, slab, node as BlockRef, compresses);
+      writeListNode(sink, slab, node as BlockRef);
   }
 }
 

@@ -24,8 +24,8 @@
 //   timeouts.)
 // - The reserved field names a waiter of more than a millisecond; nobody else takes the lock then.
 //   A release that sees it wakes all, because the one sleeper it would wake could be another.
-// - Whoever waits for a job's thread reserves at once: a job takes the same lock again a moment after
-//   it has given it back, which is sooner than the waiter is awake, over and over.
+// - Whoever waits for a job's thread reserves at once: a job takes the same lock again a moment
+//   after it has given it back, which is sooner than the waiter is awake, over and over.
 // - Sleeps are short anyhow, so that a waiter looks at the part board now and then.
 
 import { availableParallelism } from 'node:os';

@@ -1,5 +1,5 @@
-// What packed lists look like in memory, for the two files that know: packed.ts, where the picture
-// stands, and ends.ts.
+// What packed lists look like in memory, for the files that know: packed.ts, where the picture
+// stands, ends.ts, and rdb/list-pieces.ts, which copies them as they are.
 
 import type { BlockRef } from '../slab/alloc.js';
 import type { Slab } from '../slab/slab.js';

@@ -277,6 +277,8 @@ const kinds: readonly Kind[] = [
     name: 'lists',
     build(run, key, random) {
       many(run, ['RPUSH', key], 3 * ELEMENTS, (index) => [`${index}:${random.bytes(index % 40)}`]);
+      // A node of its own, longer than what is there in one piece anywhere.
+      run('LSET', key, String(random.below(3 * ELEMENTS)), random.bytes(100_000));
     },
     change(run, key, random) {
       const sort = random.below(24);
