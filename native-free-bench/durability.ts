@@ -130,6 +130,13 @@ interface LoadedSnapshot {
   readonly during: LoadSample;
   /** The most that was resident meanwhile, with what a child copied, of what was before. */
   readonly residentRatio: number;
+  /** How long writers waited for room for what they copied; null where nobody tells. */
+  readonly waitedMs: number | null;
+}
+
+function waitedMsOf(info: ReadonlyMap<string, string>): number | null {
+  const waitedMs = info.get('snapshot_writer_wait_ms');
+  return waitedMs === undefined ? null : Number(waitedMs);
 }
 
 /** Runs the load for a while, and then during a BGSAVE from its beginning to its end. */
@@ -149,6 +156,7 @@ async function snapshotUnder(
   );
   try {
     const running = session.run();
+    const waitedBefore = waitedMsOf(await server.control.info('persistence'));
     const startMs = performance.now();
     await server.control.ask('BGSAVE');
     let most = before;
@@ -166,7 +174,11 @@ async function snapshotUnder(
       bench.failures.push(`${server.name}: the snapshot failed`);
     }
     most += Number(info.get('rdb_last_cow_size') ?? 0);
-    return { seconds, quiet, during: sampleOf(result), residentRatio: most / before };
+    const waited = waitedMsOf(info);
+    return {
+      ...{ seconds, quiet, during: sampleOf(result), residentRatio: most / before },
+      waitedMs: waited === null ? null : waited - (waitedBefore ?? 0),
+    };
   } finally {
     await session.close();
   }
@@ -188,6 +200,7 @@ const LARGE_SNAPSHOT_COLUMNS: readonly Column[] = [
   { key: 'p99Ms', title: 'p99 ms during', digits: 3, better: 'less' },
   { key: 'p999Ms', title: 'p99.9 ms during', digits: 3, better: 'less' },
   { key: 'maxMs', title: 'longest ms during', digits: 2, better: 'less', isCharted: true },
+  { key: 'waitedMs', title: 'ms for room', digits: 1, better: 'less' },
   { key: 'throughput', title: 'commands/s during', digits: 0, better: 'more' },
 ];
 
@@ -206,12 +219,12 @@ export async function runZsetSnapshot(bench: Bench, suite: Suite): Promise<Resul
       await sendToAllKeys(bench, contestant, 'ZADD board {random} member:{key}', 0, options.keys);
       for (const connections of BOARD_CONNECTIONS) {
         const spec = { ...specOf(options, options.mix, options.pipelines[0]!), connections };
-        const { seconds, quiet, during } = await snapshotUnder(bench, contestant, spec);
+        const { seconds, quiet, during, waitedMs } = await snapshotUnder(bench, contestant, spec);
         const { p50Ms, p99Ms, p999Ms, maxMs, throughput } = during;
         const figures = {
           ...{ seconds, quietP50Ms: quiet.p50Ms, quietP99Ms: quiet.p99Ms },
           ...{ quietP999Ms: quiet.p999Ms, quietMaxMs: quiet.maxMs },
-          ...{ p50Ms, p99Ms, p999Ms, maxMs, throughput },
+          ...{ p50Ms, p99Ms, p999Ms, maxMs, waitedMs, throughput },
         };
         const label = `${connections} connection(s)`;
         bench.progress.note(`${choice.name}, ${label}: longest ${maxMs.toFixed(2)} ms`);

@@ -315,6 +315,8 @@ class SnapshotWriter {
     let changes = 0;
     let cutMs = 0;
     let cutNumber = 0;
+    // With all locks in its hands it is stopped least of all at the beginning of a turn.
+    sleep(BREAK_MS);
     this.counts = cutKeyspace(this.keyspace, this.self, () => {
       saving.beginWalk(packForm(order.form));
       changes = stats.total(Counter.Changes);
