@@ -246,6 +246,8 @@ class SnapshotWriter {
   private readonly order: SnapshotOrder;
   private readonly keyspace: Keyspace;
   private readonly clock: SystemClock;
+  /** When it last took a break. */
+  private brokenOffMs = 0;
   private readonly saving: Saving;
   private readonly images: ImageReader;
   private readonly output: FileOutput;
@@ -394,8 +396,6 @@ class SnapshotWriter {
     sleep(BREAK_MS);
     this.brokenOffMs = this.clock.monotonicMs();
   }
-
-  private brokenOffMs = 0;
 
   /** Slows the walk down, but neither writers nor whoever does not want the file any more. */
   private rest(): void {
