@@ -314,20 +314,19 @@ function writePositive(u8: Uint8Array, at: number, value: number): number {
 /** Two digits at a time from the back; value is in [0, 2^31). */
 function writeSmall(u8: Uint8Array, at: number, value: number): number {
   const count = digitsOfSmall(value);
-  let end = at + count;
-  while (value >= 100) {
+  let end = at + count - 1;
+  for (; end > at; end -= 2) {
     const quotient = (value / 100) | 0;
     const pair = value - Math.imul(quotient, 100);
-    u8[--end] = ONES[pair]!;
-    u8[--end] = TENS[pair]!;
+    u8[end] = ONES[pair]!;
+    u8[end - 1] = TENS[pair]!;
     value = quotient;
   }
-  if (value < 10) {
-    u8[--end] = ZERO + value;
-    return count;
-  }
-  u8[--end] = ONES[value]!;
-  u8[--end] = TENS[value]!;
+  // A digit is left, or none. Both are computed, for the reason of digitsOfSmall.
+  const isLeft = end === at;
+  const left = ZERO + value;
+  const written = u8[at]!;
+  u8[at] = isLeft ? left : written;
   return count;
 }
 
@@ -371,17 +370,20 @@ function isAtLeast(low: number, high: number, power: number): boolean {
   return high === powerHigh ? low >= power - powerHigh * TWO_32 : high > powerHigh;
 }
 
+/**
+ * From the length in bits, which tells the digits or one too few. Rejected: a tree of comparisons.
+ * Counters that reach their next digit would come to one that has never run, where V8 gives up the
+ * code that it is inlined into, the whole road of INCR.
+ */
 function digitsOfSmall(value: number): number {
-  if (value < 10_000) {
-    if (value < 100) return value < 10 ? 1 : 2;
-    return value < 1000 ? 3 : 4;
-  }
-  if (value < 100_000_000) {
-    if (value < 1_000_000) return value < 100_000 ? 5 : 6;
-    return value < 10_000_000 ? 7 : 8;
-  }
-  return value < BILLION ? 9 : 10;
+  const bits = 32 - Math.clz32(value | 1);
+  // 1233 / 4096 is the logarithm of 2 to base 10, near enough for 31 bits.
+  const digits = (bits * 1233) >> 12;
+  return digits + 1 - ((value - POWERS_OF_TEN[digits]!) >>> 31);
 }
+
+/** The first is 0 in place of 1, so that 0 has a digit. */
+const POWERS_OF_TEN = Int32Array.of(0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9);
 
 // ── Words ────────────────────────────────────────────────────────────────────────────────────
 

@@ -75,8 +75,11 @@ export class Involved {
     return this.everyPartition.length;
   }
 
-  take(count: number): void {
+  /** Takes the locks of all partitions. Returns how many. */
+  takeAll(): number {
+    const count = this.all();
     takeLocks(this.places, this.list, count, this.self);
+    return count;
   }
 
   release(count: number): void {
@@ -206,10 +209,11 @@ export class Involved {
     const { args } = context;
     for (let at = 0; at < count; at++) isInvolved[list[at]!] = 1;
     let isWanted = false;
-    context.args = queued;
     for (let left = queue.count; left > 0; left--) {
-      const command = table.all[queue.read(queued)]!;
-      if (!command.isWrite || !findKeys(command, queued, positions)) continue;
+      const words = queue.read(queued);
+      const command = table.all[queue.id]!;
+      context.args = words;
+      if (!command.isWrite || !findKeys(command, words, positions)) continue;
       for (let at = 0; at < positions.count; at++) {
         const wanted = blocking.wanting(context, positions.words[at]!, isInvolved);
         if (wanted !== Wanted.Nothing) isWanted = true;

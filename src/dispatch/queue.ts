@@ -5,15 +5,21 @@
 //   bytes │ words of command 0, as the client sent them │ of command 1 │ …
 //   index │ Head of 0 │ Word of its words … │ Head of 1 │ …
 //
+// Commands of a pipeline that was read ahead are borrowed at first: the queue knows their Slices,
+// which stay as they are until the last command read ahead has run. Most transactions come in one
+// piece, and EXEC finds all of them there; what is left then is copied (`own`), and the room for
+// that was made when they were queued.
+//
 // Nothing is allocated per command: both buffers grow by doubling and go from one transaction to
 // the next, unless they have become large (transactions.ts).
 
 import { copyBytes } from '../base/bytes.js';
-import type { Slices } from '../base/slices.js';
+import { Slices } from '../base/slices.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import type { Command } from './command.js';
 import { Shape } from './define.js';
 import { findKeys, KeyPositions, placeKey } from './route.js';
+import { TOUCH_KEYS } from './touch.js';
 
 const enum Head {
   Command = 0,
@@ -41,6 +47,9 @@ const WORD_OVERHEAD_BYTES = 8;
 const SOURCE_KEPT_MAX = 256 * 1024;
 /** From here on V8's own copy is faster. */
 const WORD_COPY_MAX = 160;
+/** As many as are read ahead at the most (batch.ts). */
+const BORROWED_MAX = TOUCH_KEYS;
+const NO_SLICES = new Slices();
 
 const positions = new KeyPositions();
 
@@ -52,6 +61,10 @@ export class Queue {
   isWide = false;
   /** A command is not known to be short. */
   isSlow = false;
+  /** All commands have one key and no other business than with that. */
+  isOfKeys = true;
+  /** It stands in the client directory (transactions.ts). */
+  isShown = false;
   /** Flags that any of the commands has. */
   flags = 0;
   /** Bytes of the words, as client-query-buffer-limit and CLIENT LIST count them. */
@@ -68,7 +81,17 @@ export class Queue {
   private byteEnd = 0;
   private index = new Int32Array(INDEX_AT_START);
   private indexEnd = 0;
+  /** borrowed[0, borrowedCount) come behind those in the index. */
+  private readonly borrowed = new Array<Slices>(BORROWED_MAX).fill(NO_SLICES);
+  private readonly borrowedIds = new Int32Array(BORROWED_MAX);
+  private borrowedCount = 0;
+  /** What `own` will add to bytes and index. */
+  private borrowedBytes = 0;
+  private borrowedWords = 0;
   private readAt = 0;
+  private borrowedReadAt = 0;
+  /** Id of the command that was read last. */
+  id = 0;
 
   constructor(partitionCount: number) {
     this.partitions = new Int32Array(partitionCount);
@@ -87,11 +110,14 @@ export class Queue {
     this.isAborted = false;
     this.isWide = false;
     this.isSlow = false;
+    this.isOfKeys = true;
+    this.isShown = false;
     this.flags = 0;
     this.queuedBytes = 0;
     this.byteEnd = 0;
     this.indexEnd = 0;
-    this.readAt = 0;
+    this.forgetBorrowed();
+    this.rewind();
     // An idle queue does not keep a large command of somebody else in memory.
     if (this.source.length > SOURCE_KEPT_MAX) {
       this.source = this.u8;
@@ -99,23 +125,65 @@ export class Queue {
     }
   }
 
-  /** Appends a command; false, and nothing done, when there is no memory. `isPlaced`: its key. */
-  add(keyspace: Keyspace, command: Command, args: Slices, isPlaced: boolean): boolean {
+  /**
+   * Appends a command; false, and nothing done, when there is no memory. `isPlaced`: its key.
+   * `isLent`: its words stay as they are until `own` is called.
+   */
+  add(
+    keyspace: Keyspace,
+    command: Command,
+    args: Slices,
+    isPlaced: boolean,
+    isLent: boolean,
+  ): boolean {
     const bytes = bytesOf(args);
-    if (!this.makeRoom(bytes, Head.Length + args.count * Word.Length)) return false;
+    const words = Head.Length + args.count * Word.Length;
+    if (!this.makeRoom(this.borrowedBytes + bytes, this.borrowedWords + words)) return false;
     this.place(keyspace, command, args, isPlaced);
-    this.writeIndex(command, args);
-    this.copyWords(args);
+    if (isLent && this.borrowedCount < BORROWED_MAX) {
+      const at = this.borrowedCount++;
+      if (this.borrowed[at] !== args) this.borrowed[at] = args;
+      this.borrowedIds[at] = command.id;
+      this.borrowedBytes += bytes;
+      this.borrowedWords += words;
+    } else {
+      this.own();
+      this.append(command.id, args);
+    }
+    this.queuedBytes += wordBytesOf(args) + args.count * WORD_OVERHEAD_BYTES;
     this.count++;
     if (!command.isFast) this.isSlow = true;
     return true;
+  }
+
+  /** Copies what was borrowed: its bytes are somebody else's again. */
+  own(): void {
+    for (let at = 0; at < this.borrowedCount; at++) {
+      this.append(this.borrowedIds[at]!, this.borrowed[at]!);
+    }
+    this.forgetBorrowed();
+  }
+
+  private forgetBorrowed(): void {
+    this.borrowedCount = 0;
+    this.borrowedBytes = 0;
+    this.borrowedWords = 0;
+  }
+
+  /** There is room for the command. */
+  private append(id: number, args: Slices): void {
+    this.writeIndex(id, args);
+    this.copyWords(args);
   }
 
   private place(keyspace: Keyspace, command: Command, args: Slices, isPlaced: boolean): void {
     if (command.shape === Shape.Key) {
       if (!isPlaced) placeKey(keyspace, args, command.firstKey);
       this.mark(args.partitions[command.firstKey]!);
-    } else if (command.shape === Shape.Every || command.visits) {
+      return;
+    }
+    this.isOfKeys = false;
+    if (command.shape === Shape.Every || command.visits) {
       this.isWide = true;
     } else if (command.shape !== Shape.Session && findKeys(command, args, positions)) {
       // Where keys cannot be found the handler refuses before it looks for any.
@@ -132,12 +200,12 @@ export class Queue {
     this.partitions[this.partitionCount++] = partition;
   }
 
-  private writeIndex(command: Command, args: Slices): void {
+  private writeIndex(id: number, args: Slices): void {
     const { index } = this;
     const isRaw = args.rawEnd !== 0;
     const shift = this.byteEnd - args.rawStart;
     let at = this.indexEnd;
-    index[at + Head.Command] = command.id;
+    index[at + Head.Command] = id;
     index[at + Head.WordCount] = args.count;
     index[at + Head.RawStart] = isRaw ? this.byteEnd : 0;
     index[at + Head.RawEnd] = isRaw ? args.rawEnd + shift : 0;
@@ -153,7 +221,6 @@ export class Queue {
       wordAt += bytes;
     }
     this.indexEnd = at;
-    this.queuedBytes += wordAt - this.byteEnd + args.count * WORD_OVERHEAD_BYTES;
   }
 
   private copyWords(args: Slices): void {
@@ -217,14 +284,22 @@ export class Queue {
   /** Goes back to the first command. */
   rewind(): void {
     this.readAt = 0;
+    this.borrowedReadAt = 0;
   }
 
-  /** Points `args` to the words of the next command, as they were placed. Returns its id. */
-  read(args: Slices): number {
+  /**
+   * The words of the next command, as they were placed: `args`, or what was borrowed. `id` is its
+   * id then.
+   */
+  read(args: Slices): Slices {
     const { index } = this;
     let at = this.readAt;
+    if (at === this.indexEnd) {
+      this.id = this.borrowedIds[this.borrowedReadAt]!;
+      return this.borrowed[this.borrowedReadAt++]!;
+    }
     const count = index[at + Head.WordCount]!;
-    const id = index[at + Head.Command]!;
+    this.id = index[at + Head.Command]!;
     if (count > args.starts.length) args.ensure(count);
     args.u8 = this.u8;
     args.count = count;
@@ -240,12 +315,15 @@ export class Queue {
       at += Word.Length;
     }
     this.readAt = at;
-    return id;
+    return args;
   }
 }
 
 function bytesOf(args: Slices): number {
-  if (args.rawEnd !== 0) return args.rawEnd - args.rawStart;
+  return args.rawEnd !== 0 ? args.rawEnd - args.rawStart : wordBytesOf(args);
+}
+
+function wordBytesOf(args: Slices): number {
   let bytes = 0;
   for (let word = 0; word < args.count; word++) bytes += args.lengthOf(word);
   return bytes;

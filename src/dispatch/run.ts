@@ -90,11 +90,11 @@ export class Runner {
   private readonly self: Holder;
   private readonly involved: Involved;
   /**
-   * Set while commands of one pipeline run one after the other: the lock of a quick command is then
-   * kept for the next one of its group, which often wants the same partition, and all locks for the
-   * next script. Who sets it calls `giveBack`.
+   * Set (keepsLock) while commands of one pipeline run one after the other: the lock of a quick
+   * command is then kept for the next one of its group, which often wants the same partition, and
+   * all locks for the next script. Who sets it calls `giveBack`.
    */
-  keepsLock = false;
+  private isKeeping = false;
   /** The partition whose lock is kept, EVERY_PARTITION or NO_PARTITION. */
   private kept = NO_PARTITION;
   /** When the first of the scripts that share all locks was over. */
@@ -102,7 +102,7 @@ export class Runner {
   private group: Command | null = null;
   private groupCalls = 0;
   private groupStartMs = 0;
-  /** The words of the queued command that runs. */
+  /** The words of the queued command that runs, unless they were borrowed. */
   private readonly queued = new Slices();
   /** EXEC or a script runs, and holds the locks of all that it runs. */
   private isExecuting = false;
@@ -177,6 +177,11 @@ export class Runner {
     hearOfChanges(this, this.tracking);
     this.blocking.onServed = (command, args, slot, ms) => this.served(command, args, slot, ms);
     this.readClock();
+  }
+
+  set keepsLock(isKeeping: boolean) {
+    this.isKeeping = isKeeping;
+    this.transactions.setBatch(isKeeping);
   }
 
   /** Reads the clock for what comes: at the start of a turn, and after any wait. */
@@ -303,9 +308,8 @@ export class Runner {
     if (answer !== 'queue') return this.rejected(command, answer);
     const refusal = this.transactions.queue(session, command, args, isPlaced);
     if (refusal !== null) return this.rejected(command, refusal);
-    session.queue!.flags |= this.scripts.queuedFlags(command, args);
-    if (command.runsScript && !this.scripts.isNarrow(command, args)) session.queue!.isWide = true;
-    reply.raw(QUEUED);
+    this.scripts.queued(session.queue!, command, args);
+    reply.queued();
     this.applyReplyMode(session, reply);
     return Outcome.Done;
   }
@@ -358,7 +362,7 @@ export class Runner {
       return;
     }
     // A word that is not this thread alone says that others wait for the lock.
-    if (!this.keepsLock || words[Header.Lock] !== this.self) this.giveBack();
+    if (!this.isKeeping || words[Header.Lock] !== this.self) this.giveBack();
   }
 
   /** Waits for the lock; false, and the command is refused, when a script keeps it for too long. */
@@ -437,7 +441,7 @@ export class Runner {
       this.refuse(command, thrown, context.reply);
     }
     if (this.blocking.hasReady) this.blocking.serve(context, involved.list, count);
-    if (this.keepsLock && command.runsScript && count === partitions.length) this.keepAll(hasAll);
+    if (this.isKeeping && command.runsScript && count === partitions.length) this.keepAll(hasAll);
     else involved.release(count);
     if (this.blocking.hasLeft) this.serveLeft();
   }
@@ -464,8 +468,7 @@ export class Runner {
       return;
     }
     const { context, blocking, involved } = this;
-    const count = involved.all();
-    involved.take(count);
+    const count = involved.takeAll();
     involved.label(context.command, count);
     try {
       what();
@@ -479,8 +482,7 @@ export class Runner {
   /** Serves with all locks who could not be served with those of the command. */
   private serveLeft(): void {
     const { blocking, context, involved } = this;
-    const count = involved.all();
-    involved.take(count);
+    const count = involved.takeAll();
     blocking.takeLeft();
     blocking.serve(context, involved.list, count);
     involved.release(count);
@@ -505,6 +507,7 @@ export class Runner {
       throw thrown instanceof Refusal ? discardedBy(thrown) : thrown;
     }
     if (queue.isSlow) involved.label(command, count);
+    transactions.begins(session, queue);
     const isBroken = transactions.isBroken(session);
     transactions.unwatchHeld(session);
     if (isBroken) reply.nilArray();
@@ -521,14 +524,12 @@ export class Runner {
 
   /** Runs the queued commands; the locks of involved.list[0, count) are held. */
   private runQueue(queue: Queue, count: number): void {
-    const { context, queued, effects } = this;
+    const { context, effects, attendance } = this;
     const { session, reply, command, args } = context;
-    const { attendance } = this;
     const { commands } = attendance;
     const startMs = this.groupStartMs;
     this.isExecuting = true;
     context.executing = command;
-    context.args = queued;
     session.isDenyBlocking = true;
     effects.beginTransaction();
     this.group = null;
@@ -553,13 +554,15 @@ export class Runner {
   }
 
   private runNext(queue: Queue, count: number): void {
-    const { context, queued } = this;
+    const { context } = this;
     const { reply } = context;
-    const command = this.attendance.commands[queue.read(queued)]!;
+    const words = queue.read(this.queued);
+    const command = this.attendance.commands[queue.id]!;
     const mark = reply.at;
     if (command !== this.group) this.startGroup(command);
     context.command = command;
-    this.runQueued(command, count);
+    context.args = words;
+    this.runQueued(command, words, count);
     this.groupCalls++;
     if (
       !command.isQuick ||
@@ -567,19 +570,19 @@ export class Runner {
       reply.at - mark > LONG_BYTES ||
       reply.at < mark ||
       this.slowerThanUs < 1000 ||
-      isLong(queued)
+      isLong(words)
     ) {
-      this.closeGroup(queued);
+      this.closeGroup(words);
     }
   }
 
-  private runQueued(command: Command, count: number): void {
-    const { context, effects, keyspace, queued } = this;
+  private runQueued(command: Command, words: Slices, count: number): void {
+    const { context, effects, keyspace } = this;
     const { session } = context;
     const { partitions } = keyspace;
     keyspace.stamping = session.isNoTouch ? Stamping.Nothing : keyspace.policyStamping;
     if (command.shape === Shape.Key) {
-      const partition = partitions[queued.partitions[command.firstKey]!]!;
+      const partition = partitions[words.partitions[command.firstKey]!]!;
       partition.select(session.database);
       context.partition = partition;
     } else if (command.shape !== Shape.Session) {
@@ -589,7 +592,7 @@ export class Runner {
     try {
       if ((session.raised & Gate.Restricted) !== 0) this.server.access.checkQueued(context);
       command.run(context);
-      if (effects.dirty !== 0) effects.settle(session.database, queued);
+      if (effects.dirty !== 0) effects.settle(session.database, words);
     } catch (thrown) {
       this.refuse(command, thrown, context.reply);
     }
@@ -738,7 +741,7 @@ export class Runner {
 
   /** Ends the group: its time goes to the statistics, and becomes the time of the next visit. */
   closeGroup(args: Slices | null): void {
-    if (this.kept !== EVERY_PARTITION || !this.keepsLock) this.giveBack();
+    if (this.kept !== EVERY_PARTITION || !this.isKeeping) this.giveBack();
     const { group, groupCalls } = this;
     if (group === null || groupCalls === 0) return;
     this.endGroup(args, this.clock.monotonicMs());
@@ -795,4 +798,3 @@ export class Runner {
 
 /** What meetGates says of a command that no raised gate refuses. */
 const PASSES = -1;
-const QUEUED = Buffer.from('+QUEUED\r\n', 'latin1');

@@ -39,6 +39,7 @@ import { Functions } from './functions.js';
 import { diskRefusal, Gate } from './gates.js';
 import { LastKey } from './last-key.js';
 import { keepsToKeys } from './narrow.js';
+import type { Queue } from './queue.js';
 import { findKeys, KeyPositions, placeKey } from './route.js';
 import type { Runner } from './run.js';
 import { REDIS_VERSION, ScriptFate } from './server-door.js';
@@ -191,8 +192,13 @@ export class Scripts implements ScriptHost {
     return (this.flagsOf(command, args) & ScriptFlag.NoWrites) !== 0;
   }
 
-  /** The flags of the command when it stands in a queue: what its script says of itself counts. */
-  queuedFlags(command: Command, args: Slices): number {
+  /** The command stands in the queue now: what its script says of itself counts for that. */
+  queued(queue: Queue, command: Command, args: Slices): void {
+    queue.flags |= this.queuedFlags(command, args);
+    if (command.runsScript && !this.isNarrow(command, args)) queue.isWide = true;
+  }
+
+  private queuedFlags(command: Command, args: Slices): number {
     if (!command.runsScript) return command.flags;
     const flags = this.flagsOf(command, args);
     if ((flags & ScriptFlag.IsPlain) !== 0) return command.flags;

@@ -29,6 +29,10 @@ export class Transactions {
   /** Takes one partition's lock around a visit, given by the runner. */
   private readonly visit: (index: number, visitor: (partition: Partition) => void) => void;
   private readonly spare: Queue[] = [];
+  /** A pipeline runs whose commands were read ahead. */
+  private isBatch = false;
+  /** Who has begun a transaction in it, or gone on with one. */
+  private queueing: Session | null = null;
 
   constructor(fields: {
     keyspace: Keyspace;
@@ -48,18 +52,45 @@ export class Transactions {
   begin(session: Session): void {
     session.queue = this.spare.pop() ?? new Queue(this.keyspace.partitions.length);
     session.raised |= Gate.Multi;
-    this.note(session);
+    this.hasQueued(session);
   }
 
-  /** Queues a command of a session that is inside MULTI. Refuses when there is no memory. */
+  /**
+   * Queues a command of a session that is inside MULTI. Refuses when there is no memory.
+   * `isPlaced`: it was read ahead, and its key placed.
+   */
   queue(session: Session, command: Command, args: Slices, isPlaced: boolean): Refusal | null {
     const queue = session.queue!;
     // EXEC will fail: what comes until then is answered and forgotten.
     if (queue.isAborted || this.isDirty(session)) return null;
-    if (!queue.add(this.keyspace, command, args, isPlaced)) return OUT_OF_MEMORY_TO_QUEUE;
+    const isLent = isPlaced && this.queueing === session;
+    if (!queue.add(this.keyspace, command, args, isPlaced, isLent)) return OUT_OF_MEMORY_TO_QUEUE;
     if (queue.queuedBytes > limits.queuedBytesMax) this.closeForLength(session, queue);
-    this.note(session);
+    this.hasQueued(session);
     return null;
+  }
+
+  /** Others need not know of a transaction that begins and ends within one pipeline. */
+  private hasQueued(session: Session): void {
+    // In the pauses of a script others queue commands, too (net/busy.ts).
+    if (this.isBatch && this.queueing === null) this.queueing = session;
+    if (this.queueing !== session) this.note(session);
+  }
+
+  /** A pipeline of one session, read ahead, begins or ends. */
+  setBatch(isBatch: boolean): void {
+    this.isBatch = isBatch;
+    const session = this.queueing;
+    if (isBatch || session === null) return;
+    this.queueing = null;
+    if (session.queue === null) return;
+    session.queue.own();
+    this.note(session);
+  }
+
+  /** EXEC begins: some commands look at the client directory. */
+  begins(session: Session, queue: Queue): void {
+    if (!queue.isOfKeys) this.note(session);
   }
 
   /** What is queued counts as input that has not been executed. */
@@ -76,9 +107,11 @@ export class Transactions {
 
   /** The transaction is over, or given up: nothing is queued and nothing watched any more. */
   end(session: Session): void {
+    if (this.queueing === session) this.queueing = null;
+    const isShown = session.watch !== NO_WATCH || session.queue?.isShown !== false;
     this.dropQueue(session);
     this.unwatch(session);
-    this.note(session);
+    if (isShown) this.note(session);
   }
 
   private dropQueue(session: Session): void {
@@ -101,7 +134,10 @@ export class Transactions {
     const { queue, slot, watchCount } = session;
     const { clients } = this.server;
     if (queue === null) clients.setTransaction(slot, -1, 0, watchCount);
-    else clients.setTransaction(slot, queue.count, queue.queuedBytes, watchCount);
+    else {
+      clients.setTransaction(slot, queue.count, queue.queuedBytes, watchCount);
+      queue.isShown = true;
+    }
   }
 
   // ---- WATCH ----------------------------------------------------------------------------------
@@ -163,6 +199,7 @@ export class Transactions {
     if (session.watch === NO_WATCH) return;
     while (session.watch !== NO_WATCH) this.unwatchOne(session);
     this.forgetWatches(session);
+    this.note(session);
   }
 
   private forgetWatches(session: Session): void {

@@ -79,6 +79,23 @@ export class Reply {
     this.at = at + 5;
   }
 
+  /** What MULTI answers to each command that follows. */
+  queued(): void {
+    this.ensure(REPLY_HEADROOM);
+    const { u8 } = this;
+    const at = this.at;
+    u8[at] = 0x2b;
+    u8[at + 1] = 0x51;
+    u8[at + 2] = 0x55;
+    u8[at + 3] = 0x45;
+    u8[at + 4] = 0x55;
+    u8[at + 5] = 0x45;
+    u8[at + 6] = 0x44;
+    u8[at + 7] = CR;
+    u8[at + 8] = LF;
+    this.at = at + 9;
+  }
+
   /** A simple string of latin1 text without line breaks. */
   simple(text: string): void {
     this.line(0x2b, text);
