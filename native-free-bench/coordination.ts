@@ -32,6 +32,9 @@ interface Case {
   readonly name: string;
   readonly count: number;
   prepare(contestant: Contestant): Promise<void>;
+  /** What comes before and after each run, and is not measured. */
+  open?(contestant: Contestant): Promise<void>;
+  close?(): void;
   run(contestant: Contestant, count: number): Promise<void>;
 }
 
@@ -60,7 +63,7 @@ async function compareAll(
       const samples = contestants.map(() => [] as Used[]);
       for (const contestant of contestants) {
         await each.prepare(contestant);
-        await each.run(contestant, Math.ceil(count / WARM_SHARE));
+        await useOf(contestant, each, Math.ceil(count / WARM_SHARE));
       }
       for (let round = 1; round <= rounds; round++) {
         for (const [index, contestant] of contestants.entries()) {
@@ -90,12 +93,17 @@ async function compareAll(
 async function useOf(contestant: Contestant, each: Case, count: number): Promise<Used> {
   pinLoad(contestant);
   const { server } = contestant;
-  const before = await server.usage();
-  const startMs = performance.now();
-  await each.run(contestant, count);
-  const seconds = (performance.now() - startMs) / 1000;
-  const after = await server.usage();
-  return { cpuUs: (after.cpuNs - before.cpuNs) / 1000 / count, perSecond: count / seconds };
+  try {
+    await each.open?.(contestant);
+    const before = await server.usage();
+    const startMs = performance.now();
+    await each.run(contestant, count);
+    const seconds = (performance.now() - startMs) / 1000;
+    const after = await server.usage();
+    return { cpuUs: (after.cpuNs - before.cpuNs) / 1000 / count, perSecond: count / seconds };
+  } finally {
+    each.close?.();
+  }
 }
 
 // ── Transactions ─────────────────────────────────────────────────────────────────────────────
@@ -197,35 +205,42 @@ const PUBLISH_PIPELINE = 16;
 const SUBSCRIBER_COUNTS = [1, 10, 100];
 /** A message has seven lines: its head, and two for each of three words. */
 const MESSAGE_LINES = 7;
+const CONFIRMATION_LINES = 6;
+const BATCHES_MIN = 2500;
 
 function publishCase(bench: Bench, subscribers: number): Case {
   const text = 'm'.repeat(bench.options.size);
   const batch = encodeAll(
     Array.from({ length: PUBLISH_PIPELINE }, () => ['PUBLISH', 'channel', text]),
   );
+  let listeners: LineCounter[] = [];
   return {
     name: `${subscribers} subscriber${subscribers === 1 ? '' : 's'}`,
-    // Messages that are delivered.
-    count: 400_000,
+    // Messages that are delivered: turns enough for the code to be compiled in the first of them.
+    count: Math.max(400_000, subscribers * PUBLISH_PIPELINE * BATCHES_MIN),
     prepare: async () => {},
-    async run({ server }, count) {
-      const { address } = server;
-      const listeners: LineCounter[] = [];
+    async open({ server }) {
       for (let index = 0; index < subscribers; index++) {
-        const listener = await LineCounter.open(address);
+        const listener = await LineCounter.open(server.address);
         listener.send(encodeAll([['SUBSCRIBE', 'channel']]));
-        await listener.until(6);
+        await listener.until(CONFIRMATION_LINES);
         listeners.push(listener);
       }
+    },
+    close() {
+      for (const listener of listeners) listener.close();
+      listeners = [];
+    },
+    async run({ server }, count) {
+      const { address } = server;
       const batches = Math.max(1, Math.round(count / subscribers / PUBLISH_PIPELINE));
-      const lines = 6 + batches * PUBLISH_PIPELINE * MESSAGE_LINES;
+      const lines = CONFIRMATION_LINES + batches * PUBLISH_PIPELINE * MESSAGE_LINES;
       const all = Promise.all(listeners.map((listener) => listener.until(lines)));
       await repeat({
         ...{ address, batches: [batch], linesPerBatch: PUBLISH_PIPELINE },
         ...{ batchCount: batches, connections: 1 },
       });
       await all;
-      for (const listener of listeners) listener.close();
     },
   };
 }

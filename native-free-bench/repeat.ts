@@ -14,11 +14,20 @@ export function encodeAll(commands: readonly (readonly string[])[]): Buffer {
   return Buffer.from(commands.map(encodeWords).join(''));
 }
 
+// libuv reads and calls back in one step, so that all sockets can share a buffer; not on Windows,
+// where a read is started before its bytes have come. One for each of them would be read into
+// memory that no cache has, and take the caches from a server that shares them.
+const sharedBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
+
+function readBuffer(): Buffer {
+  return process.platform === 'win32' ? Buffer.allocUnsafe(16 * 1024) : sharedBuffer;
+}
+
 /** A connection that counts lines, and tells when there are enough. */
 export class LineCounter {
   lines = 0;
   private wanted = Number.POSITIVE_INFINITY;
-  private reached: (() => void) | null = null;
+  private reached: () => void = () => {};
   private failed: ((error: Error) => void) | null = null;
 
   private constructor(private readonly socket: Socket) {
@@ -29,7 +38,7 @@ export class LineCounter {
 
   static open({ host, port }: Address): Promise<LineCounter> {
     return new Promise((resolve, reject) => {
-      const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+      const buffer = readBuffer();
       let counter: LineCounter | null = null;
       const callback = (length: number): boolean => {
         counter?.read(buffer, length);
@@ -47,21 +56,27 @@ export class LineCounter {
     this.socket.write(bytes);
   }
 
+  /** Calls `reached` once when so many lines have come since the connection was opened. */
+  whenAt(lines: number, reached: () => void, failed: (error: Error) => void): void {
+    this.wanted = lines;
+    this.reached = reached;
+    this.failed = failed;
+  }
+
   /** Until so many lines have come since the connection was opened. */
   until(lines: number): Promise<void> {
     if (this.lines >= lines) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(new Error(`no reply for ${SILENCE_MS_MAX / 1000} s`)),
-        SILENCE_MS_MAX,
-      );
-      this.wanted = lines;
-      this.failed = reject;
-      this.reached = () => {
-        clearTimeout(timer);
-        this.wanted = Number.POSITIVE_INFINITY;
+      const timer = watchSilence(() => this.lines, reject);
+      const reached = () => {
+        clearInterval(timer);
         resolve();
       };
+      const failed = (error: Error) => {
+        clearInterval(timer);
+        reject(error);
+      };
+      this.whenAt(lines, reached, failed);
     });
   }
 
@@ -70,12 +85,25 @@ export class LineCounter {
     this.socket.destroy();
   }
 
+  /** A loop of our own: one that looks for the next line feed would look behind `length`, too. */
   private read(bytes: Buffer, length: number): void {
-    for (let at = bytes.indexOf(LF); at !== -1 && at < length; at = bytes.indexOf(LF, at + 1)) {
-      this.lines++;
-    }
-    if (this.lines >= this.wanted) this.reached?.();
+    let lines = 0;
+    for (let at = 0; at < length; at++) if (bytes[at] === LF) lines++;
+    this.lines += lines;
+    if (this.lines < this.wanted) return;
+    this.wanted = Number.POSITIVE_INFINITY;
+    this.reached();
   }
+}
+
+/** Gives up once `lines` has stood still for too long. */
+function watchSilence(lines: () => number, fail: (error: Error) => void): NodeJS.Timeout {
+  let before = lines();
+  return setInterval(() => {
+    const now = lines();
+    if (now === before) fail(new Error(`no reply for ${SILENCE_MS_MAX / 1000} s`));
+    before = now;
+  }, SILENCE_MS_MAX);
 }
 
 export interface Repeated {
@@ -92,18 +120,43 @@ export async function repeat(plan: Repeated): Promise<void> {
   const counters = await Promise.all(
     Array.from({ length: plan.connections }, () => LineCounter.open(plan.address)),
   );
-  let left = plan.batchCount;
+  const lines = () => counters.reduce((sum, counter) => sum + counter.lines, 0);
+  let timer: NodeJS.Timeout | null = null;
   try {
-    await Promise.all(
-      counters.map(async (counter, index) => {
-        for (let sent = 0; left > 0; sent++) {
-          left--;
-          counter.send(plan.batches[(index + sent) % plan.batches.length]!);
-          await counter.until((sent + 1) * plan.linesPerBatch);
-        }
-      }),
-    );
+    await new Promise<void>((resolve, reject) => {
+      timer = watchSilence(lines, reject);
+      sendAll(plan, counters, resolve, reject);
+    });
   } finally {
+    if (timer !== null) clearInterval(timer);
     for (const counter of counters) counter.close();
+  }
+}
+
+/** Without a promise or a timer for each batch: on few cores the load takes from the server. */
+function sendAll(
+  plan: Repeated,
+  counters: readonly LineCounter[],
+  done: () => void,
+  failed: (error: Error) => void,
+): void {
+  const { batches, linesPerBatch } = plan;
+  let left = plan.batchCount;
+  let busy = counters.length;
+  for (const [index, counter] of counters.entries()) {
+    let sent = 0;
+    const next = () => {
+      if (left === 0) {
+        busy--;
+        if (busy === 0) done();
+        return;
+      }
+      left--;
+      const batch = batches[(index + sent) % batches.length]!;
+      sent++;
+      counter.whenAt(sent * linesPerBatch, next, failed);
+      counter.send(batch);
+    };
+    next();
   }
 }

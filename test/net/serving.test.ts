@@ -182,6 +182,65 @@ describe('a pipeline', () => {
   });
 });
 
+describe('a transaction', () => {
+  const increments = (count: number): Command[] =>
+    Array.from({ length: count }, (_, index) => ['INCR', `counter:${index}`]);
+
+  it('may be longer than what is read ahead', () => {
+    const peer = new Peer(start());
+
+    peer.send(['MULTI'], ...increments(40), ['EXEC'], ['MGET', 'counter:0', 'counter:39']);
+
+    const queued = '+QUEUED '.repeat(40);
+    expect(peer.take()).toBe(`+OK ${queued}*40 ${':1 '.repeat(40)}*2 $1 1 $1 1`);
+  });
+
+  it('keeps its commands when the memory they came in is used again', () => {
+    const server = start();
+    const peer = new Peer(server);
+    const other = new Peer(server);
+
+    peer.send(['MULTI'], ['SET', 'a', '1'], ['MSET', 'b', '2', 'c', '3'], ['SET', 'd', '4']);
+    other.send(...increments(30));
+    peer.send(['SET', 'e', '5'], ['EXEC'], ['MGET', 'a', 'b', 'c', 'd', 'e']);
+
+    expect(peer.take()).toBe(
+      `+OK ${'+QUEUED '.repeat(4)}*4 +OK +OK +OK +OK *5 $1 1 $1 2 $1 3 $1 4 $1 5`,
+    );
+  });
+
+  it('is forgotten by DISCARD, and another one begins in the same pipeline', () => {
+    const peer = new Peer(start());
+
+    peer.send(['MULTI'], ['SET', 'a', '1'], ['DISCARD'], ['MULTI'], ['SET', 'b', '2'], ['EXEC']);
+    peer.send(['MGET', 'a', 'b']);
+
+    expect(peer.take()).toBe('+OK +QUEUED +OK +OK +QUEUED *1 +OK *2 $-1 $1 2');
+  });
+
+  it('shows in CLIENT LIST while it is open', () => {
+    const server = start();
+    const peer = new Peer(server);
+    const other = new Peer(server);
+    const id = String(peer.session.connection.session.id);
+    const shown = () => {
+      other.send(['CLIENT', 'LIST', 'ID', id]);
+      return / multi=(-?\d+)/.exec(other.take())?.[1];
+    };
+
+    peer.send(['MULTI'], ['GET', 'a'], ['GET', 'b']);
+    expect(shown()).toBe('2');
+    peer.send(['GET', 'c'], ['EXEC']);
+    expect(shown()).toBe('-1');
+    peer.send(['MULTI'], ['GET', 'a'], ['CLIENT', 'LIST', 'ID', id], ['EXEC']);
+    expect(peer.take()).toMatch(/ multi=2 /);
+    expect(shown()).toBe('-1');
+    peer.send(['WATCH', 'a'], ['MULTI'], ['GET', 'a'], ['EXEC']);
+    other.send(['CLIENT', 'LIST', 'ID', id]);
+    expect(other.take()).toMatch(/ multi=-1 .* tot-mem=2048 /);
+  });
+});
+
 describe('a session that waits', () => {
   it('keeps what comes behind and goes on with it when the wait is over', async () => {
     const server = start();
