@@ -170,6 +170,8 @@ export interface ServerDoor {
    * there are none left, or nobody to give them to.
    */
   givePages(slab: Slab): boolean;
+  /** Gives the system back what was freed beside the partitions. */
+  giveHeaps(): void;
   setActiveExpire(isOn: boolean): void;
   /** A line for the server's log. */
   log(level: 'debug' | 'verbose' | 'notice' | 'warning', line: string): void;

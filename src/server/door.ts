@@ -2,6 +2,7 @@
 
 import { sleep } from '../base/clock.js';
 import { addressOf, madviseDontNeed } from '../base/libc.js';
+import { trimMalloc } from '../base/malloc.js';
 import { allCommands } from '../commands/index.js';
 import type { Asker, Change, Config } from '../config/config.js';
 import type { Access } from '../dispatch/access.js';
@@ -407,6 +408,10 @@ export class Door implements ServerDoor {
     if (this.facts.transport !== 'native') return false;
     const address = addressOf(slab.u8);
     return purge(slab, 1, PURGED_PAGES, (at, bytes) => void madviseDontNeed(address + at, bytes));
+  }
+
+  giveHeaps(): void {
+    if (this.facts.transport === 'native') trimMalloc();
   }
 
   setActiveExpire(isOn: boolean): void {

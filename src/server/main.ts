@@ -15,6 +15,7 @@ import {
   madviseNoHugePage,
   setrlimitNoFile,
 } from '../base/libc.js';
+import { mapLargeBlocks } from '../base/malloc.js';
 import { randomHex } from '../base/prng.js';
 import { HELP_TEXT, parseCommandLine, versionText } from '../config/command-line.js';
 import type { Config } from '../config/config.js';
@@ -46,6 +47,7 @@ import { listenPlan, tlsListenPlan } from './listen-plan.js';
 import { LoadingStopped } from './loading.js';
 import { LogFile } from './log-file.js';
 import { LogKeeping } from './log-keeping.js';
+import { Resident } from './resident.js';
 import { Saves } from './saves.js';
 import { attachSlabs, createShape, type ProcessShape, reserveSlabs, statThreads } from './shape.js';
 import { sayInitialized, sayReady, sayStarting } from './start-lines.js';
@@ -65,6 +67,8 @@ const CLIENTS_MAX = 32_768;
  * memory that the process holds beside the data.
  */
 const YOUNG_GENERATION_MB = 6;
+/** The least that V8 can do with. */
+const ACCEPTOR_YOUNG_GENERATION_MB = 3;
 /**
  * V8 stops inlining into a function once so many bytes of bytecode have gone in (920 by default).
  * The road of a command is a chain of small accessors and wants more: 12 % less CPU per command,
@@ -153,6 +157,7 @@ async function startOrTell(config: Config, log: LogFile): Promise<Started> {
 
 async function start(config: Config, log: LogFile): Promise<Started> {
   const transport = chooseTransport(config, log);
+  if (transport === 'native') mapLargeBlocks();
   const threadCount = chooseThreads(config, transport, log);
   const edges = edgesOf(config, threadCount);
   const clientsMax = chooseClientsMax(config, transport, log);
@@ -297,8 +302,7 @@ async function startThreads(
   threads.push(...(await startEdges(shape, watch)));
   if (transport === 'native') {
     new ListeningSockets(shape.listening).add(listeners);
-    const workerData: AcceptorStart = { shape, listeners };
-    threads.push(watch(new Worker(scriptOf('./acceptor.js'), { workerData, name: 'acceptor' })));
+    threads.push(watch(startAcceptor({ shape, listeners })));
   }
   return threads;
 }
@@ -330,6 +334,14 @@ function startWorker(workerData: WorkerStart): Worker {
     workerData,
     name: `worker ${workerData.thread}`,
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+  });
+}
+
+function startAcceptor(workerData: AcceptorStart): Worker {
+  return new Worker(scriptOf('./acceptor.js'), {
+    workerData,
+    name: 'acceptor',
+    resourceLimits: { maxYoungGenerationSizeMb: ACCEPTOR_YOUNG_GENERATION_MB },
   });
 }
 
@@ -395,12 +407,16 @@ async function serve(started: Started): Promise<void> {
   await untilServing(control, workers.length);
   writePidFile(config, log);
   sayInitialized(shape, config, log);
+  const resident = new Resident(attachSlabs(shape.slabs, shape.slabStarts));
+  const clock = new SystemClock(new Float64Array(shape.clock));
   const cron = startCron(started, post, handlers, () => {
     saves.step();
     logs.step();
+    resident.step(clock.monotonicMs());
   });
   if (await load(started, post, ended, logs, saves)) {
     saves.loaded();
+    resident.begin(clock.monotonicMs());
     sayReady(config, log);
   }
   await ended;

@@ -125,5 +125,6 @@ function listener(asked: string[], config: Config): Partial<ServerDoor> {
     nowUs: () => 1_700_000_000_000_000,
     mainThreadTime: () => ({ userUs: 1_500_000, systemUs: 250_000 }),
     givePages: () => false,
+    giveHeaps: () => asked.push('giveHeaps'),
   };
 }

@@ -49,6 +49,7 @@ export const DOORS: readonly Door[] = [
       { at: 'src/base/libc-calls.ts', reason: 'the functions, bound once per thread' },
       { at: 'src/base/libc.ts', reason: 'checked wrappers: a wrong length is a crash' },
       { at: 'src/base/io-uring.ts', reason: 'the same for rings' },
+      { at: 'src/base/malloc.ts', reason: 'what only glibc has, and takes no address' },
     ],
     instead: 'call a wrapper of base/libc.ts',
   },

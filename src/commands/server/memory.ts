@@ -134,6 +134,7 @@ function purge(context: Context): void {
       });
     }
   }
+  server.giveHeaps();
 
   reply.ok();
 }
