@@ -48,6 +48,13 @@ export interface LoadSpec {
   readonly seconds: number | null;
   readonly connections: number;
   readonly seed: number;
+  /** Whom the connections log in as; without one they stay the default user. */
+  readonly user?: LoadUser;
+}
+
+export interface LoadUser {
+  readonly name: string;
+  readonly password: string;
 }
 
 export interface Sample {
@@ -114,10 +121,20 @@ export function specOf(options: Options, mix: string, pipeline: number): LoadSpe
 
 export function planOf(bench: Bench, server: MeasuredServer, spec: LoadSpec): LoadPlan {
   const { host, port, greeting } = server.address;
-  const { mix, pipeline, keys, distribution, count, seconds, connections, seed } = spec;
+  const { mix, pipeline, keys, distribution, count, seconds, connections, seed, user } = spec;
   const { size } = bench.options;
+  const login = user === undefined ? [] : [['AUTH', user.name, user.password]];
   return {
-    ...{ host, port, greeting, connections, pipeline, keys, size, distribution },
+    ...{
+      host,
+      port,
+      connections,
+      greeting: [...greeting, ...login],
+      pipeline,
+      keys,
+      size,
+      distribution,
+    },
     ...{ entries: mix.entries, seed, count, seconds },
   };
 }
@@ -267,8 +284,11 @@ async function measureNative(
 ): Promise<Sample> {
   const { server } = contestant;
   const { host, port } = server.address;
-  const { mix, pipeline, keys, connections } = spec;
-  const common = { host, port, connections, pipeline, keys, size: bench.options.size, mix };
+  const { mix, pipeline, keys, connections, user } = spec;
+  const common = {
+    ...{ host, port, connections, pipeline, keys, size: bench.options.size, mix },
+    ...(user === undefined ? {} : { user }),
+  };
   let count = spec.count;
   if (count === null) {
     const trial = await runRedisBenchmark({

@@ -11,6 +11,7 @@ export interface NativeRun {
   readonly port: number;
   /** A file with the certificate to trust, for encrypted connections. */
   readonly authority?: string;
+  readonly user?: { readonly name: string; readonly password: string };
   readonly connections: number;
   readonly pipeline: number;
   readonly keys: number;
@@ -50,9 +51,10 @@ export function nativeArguments(run: NativeRun): string[] {
   const words = expandLine(entry.command.line, run.size).map((word) =>
     word.replace(/\{(key|random)\}/g, '__rand_int__'),
   );
-  const { authority } = run;
+  const { authority, user } = run;
   return [
     ...(authority === undefined ? [] : ['--tls', '--cacert', authority]),
+    ...(user === undefined ? [] : ['--user', user.name, '-a', user.password]),
     ...['-h', run.host, '-p', String(run.port), '-c', String(run.connections)],
     ...['-n', String(run.count), '-r', String(run.keys), '-P', String(run.pipeline)],
     ...['--precision', '3', ...words],

@@ -1,5 +1,6 @@
 // The named suites as rows: what each sends, its own defaults, and how small it is when tiny.
 
+import { runAcl } from './acl.js';
 import { runBoard, runElements, runTypes } from './collections.js';
 import { runPublish, runScripts, runTransactions } from './coordination.js';
 import { runDefrag } from './defrag.js';
@@ -183,6 +184,15 @@ export const SUITES: readonly Suite[] = [
     isStarter: true,
     defaults: { pipelines: [16] },
     run: runScripts,
+  },
+  {
+    ...PLAIN,
+    name: 'acl',
+    about: 'GET by users with key patterns and selectors, everything watched, and by nobody else.',
+    isStarter: true,
+    defaults: { pipelines: [32] },
+    prefersNative: true,
+    run: runAcl,
   },
   {
     ...PLAIN,

@@ -106,6 +106,10 @@ Summary:
     expect(nativeArguments({ ...run, mix: parseMix('SET') }).join(' ')).toBe(
       '-h h -p 1 -c 2 -n 5 -r 4 -P 3 --precision 3 SET key:__rand_int__ x01',
     );
+    const user = { name: 'ada', password: 'secret' };
+    expect(nativeArguments({ ...run, user, mix: parseMix('GET') }).join(' ')).toMatch(
+      /^--user ada -a secret -h h .* GET key:__rand_int__$/,
+    );
     expect(() => nativeArguments({ ...run, mix: parseMix('getset') })).toThrow('--benchmark-tool');
   });
 });
