@@ -15,7 +15,6 @@ import {
   madviseNoHugePage,
   setrlimitNoFile,
 } from '../base/libc.js';
-import { mapLargeBlocks } from '../base/malloc.js';
 import { randomHex } from '../base/prng.js';
 import { HELP_TEXT, parseCommandLine, versionText } from '../config/command-line.js';
 import type { Config } from '../config/config.js';
@@ -157,7 +156,6 @@ async function startOrTell(config: Config, log: LogFile): Promise<Started> {
 
 async function start(config: Config, log: LogFile): Promise<Started> {
   const transport = chooseTransport(config, log);
-  if (transport === 'native') mapLargeBlocks();
   const threadCount = chooseThreads(config, transport, log);
   const edges = edgesOf(config, threadCount);
   const clientsMax = chooseClientsMax(config, transport, log);

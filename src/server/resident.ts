@@ -9,7 +9,13 @@ import { PAGE_BYTES } from '../slab/alloc.js';
 import { counterOf, Header, type Slab } from '../slab/slab.js';
 
 const MIB = 2 ** 20;
-const LOOK_MS = 5000;
+const LOOK_MS = 10_000;
+/**
+ * Pages that are given back and wanted again are cleared anew, and whoever wants memory of an arena
+ * meanwhile waits: so when there is little to do, or after a minute.
+ */
+const CALM_SHARE = 0.5;
+const LOOKS_WAITED_MAX = 6;
 /** What heaps gain and lose all the time is not worth a look at every free block. */
 const GROWTH_BYTES = 8 * MIB;
 /** Modules that are wanted after the start have come by then, and first commands their code. */
@@ -71,12 +77,12 @@ function dropProgramPages(): void {
 /** Main's look at what the process holds beside the slabs. */
 export class Resident {
   private readonly slabs: readonly Slab[];
-  /** Whether there is anything to be done here at all. */
-  private readonly isPossible = isLibcAvailable();
   private nextLookMs = Number.POSITIVE_INFINITY;
   private hasDropped = false;
-  /** The least that was seen since it was last given back. */
+  /** The least that was seen since memory was last given back. */
   private leastBytes = 0;
+  private looksWaited = 0;
+  private cpuBefore = process.cpuUsage();
 
   constructor(slabs: readonly Slab[]) {
     this.slabs = slabs;
@@ -84,13 +90,14 @@ export class Resident {
 
   /** The start is over. */
   begin(nowMs: number): void {
-    if (this.isPossible) this.nextLookMs = nowMs + SETTLED_MS;
+    if (isLibcAvailable()) this.nextLookMs = nowMs + SETTLED_MS;
   }
 
   /** Called often; looks now and then. */
   step(nowMs: number): void {
     if (nowMs < this.nextLookMs) return;
     this.nextLookMs = nowMs + LOOK_MS;
+    const isCalm = this.isCalm();
     if (!this.hasDropped) {
       this.hasDropped = true;
       dropProgramPages();
@@ -98,9 +105,18 @@ export class Resident {
       const bytes = this.bytesBesideSlabs();
       this.leastBytes = Math.min(this.leastBytes, bytes);
       if (bytes < this.leastBytes + GROWTH_BYTES) return;
+      if (!isCalm && ++this.looksWaited < LOOKS_WAITED_MAX) return;
     }
     trimMalloc();
+    this.looksWaited = 0;
     this.leastBytes = this.bytesBesideSlabs();
+  }
+
+  /** Were all threads together busy for less than a part of a core since the last look? */
+  private isCalm(): boolean {
+    const { user, system } = process.cpuUsage(this.cpuBefore);
+    this.cpuBefore = process.cpuUsage();
+    return (user + system) / 1000 < CALM_SHARE * LOOK_MS;
   }
 
   private bytesBesideSlabs(): number {
