@@ -4,6 +4,7 @@
 import {
   type Bench,
   type Contestant,
+  fillSpec,
   type LoadSpec,
   measure,
   pinLoad,
@@ -34,6 +35,10 @@ const POLICIES = [
   'volatile-random',
   'volatile-ttl',
 ];
+/** Least recently modified: only newer versions of Redis have these. */
+const OWN_POLICIES = ['allkeys-lrm', 'volatile-lrm'];
+/** Writes are refused, and what is measured is that the limit holds. */
+const REFUSING = 'noeviction';
 const TINY_POLICIES = ['allkeys-lru', 'volatile-ttl'];
 
 /** Of the data, how much fits: a quarter. */
@@ -77,8 +82,10 @@ export async function runEviction(bench: Bench, suite: Suite): Promise<ResultTab
   const { options } = bench;
   const limit = Math.max(LIMIT_BYTES_MIN, Math.floor((options.keys * options.size) / DATA_SHARE));
   const rows: Row[] = [];
-  for (const policy of options.isTiny ? TINY_POLICIES : POLICIES) {
+  const known = options.isTiny ? TINY_POLICIES : [...POLICIES, ...OWN_POLICIES];
+  for (const policy of [...known, REFUSING]) {
     for (const choice of serverChoices(options)) {
+      if (OWN_POLICIES.includes(policy) && choice.name !== 'Flagstone') continue;
       const figures = await measurePolicy(bench, choice, policy, limit);
       rows.push({ label: policy, kind: policy, server: choice.name, figures });
       bench.progress.note(`${policy}: ${choice.name} ${figures.hitPercent} % hits`);
@@ -103,7 +110,7 @@ async function measurePolicy(
   try {
     const base = residentOf(server);
     pinLoad(contestant);
-    await sendToAllKeys(bench, contestant, WRITE, 0, options.keys);
+    await fill(bench, contestant, policy);
     await server.control.ask('CONFIG', 'RESETSTAT');
     const plain = specOf(options, 'GET', options.pipelines[0]!);
     const count = options.count ?? Math.ceil((2 * TIMES_WRITTEN * limit) / options.size);
@@ -115,22 +122,28 @@ async function measurePolicy(
     const stats = await server.control.info('stats');
     const hits = Number(stats.get('keyspace_hits'));
     const misses = Number(stats.get('keyspace_misses'));
-    const writes = await measure(bench, contestant, {
-      ...plain,
-      ...{ mix: WRITES, pipeline: 1, count: Math.ceil(wanted / 20), seconds: null },
-    });
+    const wrote = { mix: WRITES, pipeline: 1, count: Math.ceil(wanted / 20), seconds: null };
+    const isRefused = policy === REFUSING;
+    const writes = isRefused ? null : await measure(bench, contestant, { ...plain, ...wrote });
     return {
       hitPercent: (100 * hits) / (hits + misses),
       usedPercent: (100 * mixed.usedBytes) / limit,
       residentRatio: (mixed.residentBytes - base) / limit,
       baseMib: base / MIB,
-      writeP999Ms: writes.p999Ms,
+      writeP999Ms: writes?.p999Ms ?? null,
       p99Ms: mixed.sample.p99Ms,
       throughput: mixed.sample.throughput,
     };
   } finally {
     await server.stop();
   }
+}
+
+/** Every key once; where they do not fit, that they are refused is no failure. */
+async function fill(bench: Bench, contestant: Contestant, policy: string): Promise<void> {
+  const { keys } = bench.options;
+  if (policy !== REFUSING) await sendToAllKeys(bench, contestant, WRITE, 0, keys);
+  else await bench.crew.run(planOf(bench, contestant.server, fillSpec(bench, WRITE, 0, keys)));
 }
 
 interface Watched {

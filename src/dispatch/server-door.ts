@@ -170,7 +170,7 @@ export interface ServerDoor {
    * there are none left, or nobody to give them to.
    */
   givePages(slab: Slab): boolean;
-  /** Gives the system back what was freed beside the partitions. */
+  /** Asks all threads to give back what they hold beside the partitions, in the next seconds. */
   giveHeaps(): void;
   setActiveExpire(isOn: boolean): void;
   /** A line for the server's log. */

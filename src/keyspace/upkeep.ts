@@ -40,9 +40,9 @@ const DIRTY_SHARE_SHIFT = 3;
 /** Runs of 64 KiB are worth a system call; 256 KiB at once keep it short. */
 const PURGE_PAGES_MIN = 16;
 const PURGE_PAGES_MAX = 64;
-/** What is kept besides a sixty-fourth of what is in use, and runs that are given back at once. */
-const TIGHT_PAGES_KEPT = 16;
-const TIGHT_SHARE_SHIFT = 6;
+/** What is kept besides 1/128 of what is in use, and runs that are given back at once. */
+const TIGHT_PAGES_KEPT = 8;
+const TIGHT_SHARE_SHIFT = 7;
 const TIGHT_RUNS = 32;
 
 /** One step of upkeep, of the most urgent kind. True when there is nothing left to do for now. */

@@ -25,6 +25,7 @@ const enum Control {
   ScriptsFree = 9,
   TlsVersion = 10,
   Crashed = 11,
+  Purges = 12,
   Connections = 16,
 }
 
@@ -119,6 +120,15 @@ export class ControlBlock {
 
   setActiveExpire(isOn: boolean): void {
     Atomics.store(this.words, Control.ActiveExpire, isOn ? 0 : 1);
+  }
+
+  /** How often memory was asked for that the threads hold beside the data. */
+  get purges(): number {
+    return Atomics.load(this.words, Control.Purges);
+  }
+
+  wantPurge(): void {
+    Atomics.add(this.words, Control.Purges, 1);
   }
 
   // ---- gates ----------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 import { sleep } from '../base/clock.js';
 import { addressOf, madviseDontNeed } from '../base/libc.js';
-import { trimMalloc } from '../base/malloc.js';
 import { allCommands } from '../commands/index.js';
 import type { Asker, Change, Config } from '../config/config.js';
 import type { Access } from '../dispatch/access.js';
@@ -411,7 +410,7 @@ export class Door implements ServerDoor {
   }
 
   giveHeaps(): void {
-    if (this.facts.transport === 'native') trimMalloc();
+    this.executor.control.wantPurge();
   }
 
   setActiveExpire(isOn: boolean): void {

@@ -405,7 +405,7 @@ async function serve(started: Started): Promise<void> {
   await untilServing(control, workers.length);
   writePidFile(config, log);
   sayInitialized(shape, config, log);
-  const resident = new Resident(attachSlabs(shape.slabs, shape.slabStarts));
+  const resident = new Resident(shape);
   const clock = new SystemClock(new Float64Array(shape.clock));
   const cron = startCron(started, post, handlers, () => {
     saves.step();

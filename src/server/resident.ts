@@ -5,8 +5,12 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { isLibcAvailable, madviseDontNeed } from '../base/libc.js';
 import { trimMalloc } from '../base/malloc.js';
+import { ControlBlock } from '../mesh/control.js';
 import { PAGE_BYTES } from '../slab/alloc.js';
 import { counterOf, Header, type Slab } from '../slab/slab.js';
+import { ServerStats } from '../stats/server.js';
+import { collectGarbage } from './garbage.js';
+import { attachSlabs, type ProcessShape, statThreads } from './shape.js';
 
 const MIB = 2 ** 20;
 const LOOK_MS = 10_000;
@@ -20,6 +24,8 @@ const LOOKS_WAITED_MAX = 6;
 const GROWTH_BYTES = 8 * MIB;
 /** Modules that are wanted after the start have come by then, and first commands their code. */
 const SETTLED_MS = 1000;
+/** After MEMORY PURGE: by then all threads have collected their garbage. */
+const COLLECTED_MS = 2000;
 
 /** Part of a file in memory: a line of /proc/self/maps. */
 export interface Mapping {
@@ -76,40 +82,73 @@ function dropProgramPages(): void {
 
 /** Main's look at what the process holds beside the slabs. */
 export class Resident {
+  private readonly control: ControlBlock;
+  private readonly stats: ServerStats;
   private readonly slabs: readonly Slab[];
   private nextLookMs = Number.POSITIVE_INFINITY;
-  private hasDropped = false;
+  /** When it is given back for a reason, whatever a look would say. */
+  private dueMs = Number.POSITIVE_INFINITY;
+  private lastGivenMs = Number.NEGATIVE_INFINITY;
   /** The least that was seen since memory was last given back. */
   private leastBytes = 0;
   private looksWaited = 0;
   private cpuBefore = process.cpuUsage();
+  private purgesSeen: number;
+  private wasDefragmenting = false;
 
-  constructor(slabs: readonly Slab[]) {
-    this.slabs = slabs;
+  constructor(shape: ProcessShape) {
+    this.control = new ControlBlock(shape.control);
+    this.stats = new ServerStats(shape.serverStats, statThreads(shape), 0);
+    this.slabs = attachSlabs(shape.slabs, shape.slabStarts);
+    this.purgesSeen = this.control.purges;
   }
 
   /** The start is over. */
   begin(nowMs: number): void {
-    if (isLibcAvailable()) this.nextLookMs = nowMs + SETTLED_MS;
+    if (!isLibcAvailable()) return;
+    this.nextLookMs = nowMs + LOOK_MS;
+    this.dueMs = nowMs + SETTLED_MS;
   }
 
   /** Called often; looks now and then. */
   step(nowMs: number): void {
-    if (nowMs < this.nextLookMs) return;
-    this.nextLookMs = nowMs + LOOK_MS;
-    const isCalm = this.isCalm();
-    if (!this.hasDropped) {
-      this.hasDropped = true;
-      dropProgramPages();
-    } else {
-      const bytes = this.bytesBesideSlabs();
-      this.leastBytes = Math.min(this.leastBytes, bytes);
-      if (bytes < this.leastBytes + GROWTH_BYTES) return;
-      if (!isCalm && ++this.looksWaited < LOOKS_WAITED_MAX) return;
+    this.hear(nowMs);
+    if (nowMs < this.nextLookMs && nowMs < this.dueMs) return;
+    if (nowMs < this.dueMs) {
+      this.nextLookMs = nowMs + LOOK_MS;
+      if (!this.isWorthwhile()) return;
     }
-    trimMalloc();
+    this.dueMs = Number.POSITIVE_INFINITY;
+    this.lastGivenMs = nowMs;
     this.looksWaited = 0;
+    trimMalloc();
+    dropProgramPages();
     this.leastBytes = this.bytesBesideSlabs();
+  }
+
+  /** MEMORY PURGE was said, or a walk of the active defragmentation has come to its end. */
+  private hear(nowMs: number): void {
+    if (this.nextLookMs === Number.POSITIVE_INFINITY) return;
+    const { purges } = this.control;
+    if (purges !== this.purgesSeen) {
+      this.purgesSeen = purges;
+      collectGarbage();
+      this.dueMs = Math.min(this.dueMs, nowMs + COLLECTED_MS);
+    }
+    const isDefragmenting = this.stats.isDefragmenting;
+    if (this.wasDefragmenting && !isDefragmenting) {
+      this.dueMs = Math.min(this.dueMs, Math.max(nowMs, this.lastGivenMs + LOOK_MS));
+    }
+    this.wasDefragmenting = isDefragmenting;
+  }
+
+  /** Has it grown, and is this a good moment? */
+  private isWorthwhile(): boolean {
+    const isCalm = this.isCalm();
+    const bytes = this.bytesBesideSlabs();
+    this.leastBytes = Math.min(this.leastBytes, bytes);
+    if (bytes < this.leastBytes + GROWTH_BYTES) return false;
+    return isCalm || ++this.looksWaited >= LOOKS_WAITED_MAX;
   }
 
   /** Were all threads together busy for less than a part of a core since the last look? */

@@ -13,6 +13,7 @@ import { LatencyEvent } from '../stats/latency.js';
 import { Counter } from '../stats/server.js';
 import { Defragmenter } from './defrag.js';
 import type { Executor } from './executor.js';
+import { collectGarbage } from './garbage.js';
 import { threadTime } from './thread-time.js';
 
 /** Between two rounds over the partitions. */
@@ -35,6 +36,7 @@ export class Upkeep {
   private nextIdleCheckMs = 0;
   private position = 0;
   private isRoundOpen = false;
+  private purgesSeen: number;
 
   constructor(executor: Executor) {
     this.executor = executor;
@@ -44,6 +46,7 @@ export class Upkeep {
       .map((partition) => partition.index)
       .filter((index) => index % threadCount === executor.thread);
     this.defrag = new Defragmenter(executor, this.own);
+    this.purgesSeen = executor.control.purges;
     this.tid = transport === 'native' ? getTid() : 0;
     // Without libc pages cannot be given back: they stay with the process.
     this.addresses =
@@ -161,6 +164,9 @@ export class Upkeep {
     this.defrag.adopt();
     executor.serving.outputLimits.checkAll();
     this.countTime();
+    const { purges } = executor.control;
+    if (purges !== this.purgesSeen) collectGarbage();
+    this.purgesSeen = purges;
     const idleSeconds = executor.config.number('timeout');
     if (idleSeconds === 0) return;
     const { nowMs } = executor.keyspace;

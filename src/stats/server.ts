@@ -205,6 +205,11 @@ export class ServerStats {
     f64[Shared.DefragMs >> 1] = f64[Shared.DefragMs >> 1]! + Math.max(0, nowMs - sinceMs);
   }
 
+  /** Does any thread move blocks now? */
+  get isDefragmenting(): boolean {
+    return Atomics.load(this.i32, Shared.Defragmenting) !== 0;
+  }
+
   /** For how long blocks have been moved, in all and since it began this time, and how hard. */
   defragTime(nowMs: number): { totalMs: number; currentMs: number; percent: number } {
     const sinceMs = this.f64[Shared.DefragSinceMs >> 1]!;
