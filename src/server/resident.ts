@@ -23,7 +23,7 @@ const LOOKS_WAITED_MAX = 6;
 /** What heaps gain and lose all the time is not worth a look at every free block. */
 const GROWTH_BYTES = 8 * MIB;
 /** Modules that are wanted after the start have come by then, and first commands their code. */
-const SETTLED_MS = 1000;
+const SETTLED_MS = 500;
 /** After MEMORY PURGE: by then all threads have collected their garbage. */
 const COLLECTED_MS = 2000;
 

@@ -51,6 +51,14 @@ describe('MEMORY STATS', () => {
   });
 });
 
+describe('MEMORY PURGE', () => {
+  it('asks all threads for what they hold beside the partitions', () => {
+    const door = openDoor(SPECS);
+    expect(door.engine.run('MEMORY', 'PURGE')).toBe('+OK\r\n');
+    expect(door.asked).toEqual(['giveHeaps']);
+  });
+});
+
 describe('MEMORY DOCTOR', () => {
   it('finds nothing where there is next to nothing, then a full partition and a peak', () => {
     let used = 1_000_000;

@@ -159,6 +159,7 @@ describe('good clients on two workers', () => {
         victims.push(new Victim(String(index), await server.connect(), random));
       }
       const calm = await workFor(Math.min(30, SECONDS / 3), victims, []);
+      const rssCalm = rssOf(server);
       // Code is compiled and heaps find their size under the first attack: that is no leak.
       const first = new Attackers({ port: server.port, seed, ...attacks });
       await workFor(Math.min(60, SECONDS / 3), victims, [first]);
@@ -173,7 +174,8 @@ describe('good clients on two workers', () => {
 
       console.log(
         `calm ${calm.print()}; hostile ${hostile.print()}; afterwards ${after.print()}; ` +
-          `RSS ${inMb(base)} MB before and ${inMb(rss)} MB after; ` +
+          `RSS ${inMb(rssCalm)} MB with good clients alone, ${inMb(base)} MB before and ` +
+          `${inMb(rss)} MB after; ` +
           JSON.stringify(crowd.tally.counts),
       );
       expect([...first.tally.complaints, ...crowd.tally.complaints], repeat).toEqual([]);

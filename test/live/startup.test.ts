@@ -14,6 +14,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { programMappings } from '../../src/server/resident.js';
 import { printReply, textOf } from '../support/resp.js';
 import { commandOf, connect, freePort, type Server, startServer } from '../support/server.js';
 
@@ -358,6 +359,19 @@ describe('on a small machine', () => {
   });
 });
 
+/** The share of Node's code and tables that is in memory for this process. */
+function programShare(pid: number): number {
+  const maps = readFileSync(`/proc/${pid}/maps`, 'latin1');
+  const heads = programMappings(maps, process.execPath).map(({ start }) => start.toString(16));
+  let [bytes, resident] = [0, 0];
+  for (const text of readFileSync(`/proc/${pid}/smaps`, 'latin1').split(/^(?=[0-9a-f]+-)/m)) {
+    if (!heads.some((head) => text.startsWith(`${head.padStart(8, '0')}-`))) continue;
+    bytes += Number(/^Size:\s+(\d+)/m.exec(text)![1]);
+    resident += Number(/^Rss:\s+(\d+)/m.exec(text)![1]);
+  }
+  return resident / bytes;
+}
+
 describe('how much it takes', () => {
   // How soon it answers is measured on a quiet machine: npm run bench -- start.
   it('holds little while idle', async () => {
@@ -373,4 +387,50 @@ describe('how much it takes', () => {
       await server?.stop();
     }
   });
+
+  it.skipIf(process.platform !== 'linux')(
+    'lets go of what only the start needed',
+    async () => {
+      const server = await startServer({ threads: 1 });
+      try {
+        // About half of it is read by a start, a fifth is left.
+        await vi.waitFor(() => expect(programShare(server.pid)).toBeLessThan(0.4), 20_000);
+        const client = await server.connect();
+        expect(printReply(await client.command('PING'))).toBe('+PONG');
+        client.close();
+      } finally {
+        await server.stop();
+      }
+    },
+    60_000,
+  );
+
+  it.skipIf(process.platform !== 'linux')(
+    'gives back what clients have left, when asked',
+    async () => {
+      const server = await startServer({ threads: 1 });
+      const resident = () => {
+        const status = readFileSync(`/proc/${server.pid}/status`, 'latin1');
+        return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)![1]) / 1024;
+      };
+      try {
+        const client = await server.connect();
+        const before = resident();
+        // Arguments that never come to their end, in buffers of their own.
+        const start = `*3\r\n$3\r\nSET\r\n$1\r\na\r\n$${8 * 2 ** 20}\r\n`;
+        const bytes = Buffer.from(start + 'x'.repeat(4 * 2 ** 20));
+        const others = await Promise.all(Array.from({ length: 12 }, () => server.connect()));
+        await Promise.all(others.map((other) => other.send(bytes)));
+        await vi.waitFor(() => expect(resident()).toBeGreaterThan(before + 30), 20_000);
+        for (const other of others) other.close();
+        expect(printReply(await client.command('MEMORY', 'PURGE'))).toBe('+OK');
+        // V8 finds them by itself as well, a quarter of a minute later.
+        await vi.waitFor(() => expect(resident()).toBeLessThan(before + 15), 10_000);
+        client.close();
+      } finally {
+        await server.stop();
+      }
+    },
+    60_000,
+  );
 });
