@@ -34,8 +34,6 @@ export class User {
   isGone = false;
   /** He may do everything: nothing is checked. */
   isUnlimited = false;
-  /** His root, where he has no other selector. */
-  only: Selector | null = null;
   private readonly catalog: Catalog;
 
   constructor(catalog: Catalog, name: string, allChannels: boolean) {
@@ -59,7 +57,6 @@ export class User {
     this.passwords = [...state.passwords];
     this.selectors = state.selectors.map((each) => Selector.of(this.catalog, each));
     this.isUnlimited = this.selectors.some(({ isUnlimited }) => isUnlimited);
-    this.only = this.selectors.length === 1 ? this.root : null;
   }
 
   get state(): UserState {

@@ -217,7 +217,7 @@ export function gatesOf(spec: CommandSpec): number {
 
 /**
  * The first look at a command of which the gates `closed` are up: nearly always nothing else speaks
- * against it than that its user may not do everything, he has one selector, and that permits it.
+ * against it than that its user may not do everything, and one of his selectors permits it.
  */
 export function isPermitted(
   closed: number,
@@ -226,13 +226,17 @@ export function isPermitted(
   args: Slices,
 ): boolean {
   if (closed !== Gate.Restricted) return false;
-  const { only } = session.rights!;
   const right = command.quickRight;
-  if (only === null || right === QuickRight.LookCloser) return false;
-  if (!only.permitsCommand(command.id)) return false;
-  if (right === QuickRight.Nothing) return true;
-  const at = command.firstKey;
-  return only.permitsKey(args.u8, args.startOf(at), args.lengthOf(at), right);
+  if (right === QuickRight.LookCloser) return false;
+  const { selectors } = session.rights!;
+  for (let index = 0; index < selectors.length; index++) {
+    const selector = selectors[index]!;
+    if (!selector.permitsCommand(command.id)) continue;
+    if (right === QuickRight.Nothing) return true;
+    const at = command.firstKey;
+    if (selector.permitsKey(args.u8, args.startOf(at), args.lengthOf(at), right)) return true;
+  }
+  return false;
 }
 
 /**
