@@ -86,8 +86,8 @@ async function runNative(executor: Executor, upkeep: Upkeep): Promise<void> {
     // says then (a message, before its subscriber's UNSUBSCRIBE).
     post.poll(handlers);
   };
-  // A function of its own: V8 compiles a loop that never ends as a whole, and gives that up whenever
-  // a part of it meets something new.
+  // A function of its own: V8 compiles a loop that never ends as a whole, and gives that up
+  // whenever a part of it meets something new.
   const turn = (isNodeBusy: boolean): void => {
     mail.deliver();
     post.poll(handlers);
