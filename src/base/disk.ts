@@ -26,7 +26,15 @@ import {
   writeSync,
 } from 'node:fs';
 import { getSystemErrorMap } from 'node:util';
-import { addressOf, fdatasync, isLibcAvailable, writeAt } from './libc.js';
+import {
+  addressOf,
+  Errno,
+  fdatasync,
+  isLibcAvailable,
+  SyncRange,
+  syncRange,
+  writeAt,
+} from './libc.js';
 
 /** How a file is opened. */
 export const enum Open {
@@ -56,6 +64,12 @@ export interface Disk {
   writeAt(fd: number, u8: Uint8Array, start: number, length: number, position: number): number;
   /** What was written to the file survives the machine from here on: 0, or -errno. */
   sync(fd: number): number;
+  /**
+   * Keeps what is written of a long file from gathering in memory: has the last `bytes` before
+   * `end` written to the disk by and by, and waits for as many before them. 0, or -errno. It
+   * promises nothing.
+   */
+  syncBehind(fd: number, end: number, bytes: number): number;
   /** Cuts the file, or lengthens it with zeros: 0, or -errno. */
   truncate(fd: number, bytes: number): number;
   sizeOf(fd: number): number;
@@ -129,6 +143,16 @@ export class SystemDisk implements Disk {
     } catch (error) {
       return -errnoOf(error);
     }
+  }
+
+  syncBehind(fd: number, end: number, bytes: number): number {
+    if (!this.isNative) return this.sync(fd);
+    const start = end - bytes;
+    const begun = syncRange(fd, start, bytes, SyncRange.Begin);
+    // Some file systems know no parts.
+    if (begun === -Errno.Invalid || begun === -Errno.NotSupported) return this.sync(fd);
+    if (begun < 0 || start < bytes) return begun;
+    return syncRange(fd, start - bytes, bytes, SyncRange.Wait);
   }
 
   truncate(fd: number, bytes: number): number {

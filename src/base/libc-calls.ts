@@ -36,6 +36,7 @@ export interface Calls {
   readonly eventfd: Integers;
   readonly madvise: Integers;
   readonly fdatasync: Integers;
+  readonly syncRange: Integers;
   readonly getLimit: Integers;
   readonly setLimit: Integers;
   readonly setAffinity: Integers;
@@ -102,6 +103,7 @@ export function loadCalls(): Calls {
     eventfd: bind('int eventfd(uint32_t, int)'),
     madvise: bind('int madvise(uintptr_t, size_t, int)'),
     fdatasync: bind('int fdatasync(int)'),
+    syncRange: bind('int sync_file_range(int, int64_t, int64_t, uint32_t)'),
     getLimit: bind('int getrlimit(int, uintptr_t)'),
     setLimit: bind('int setrlimit(int, uintptr_t)'),
     setAffinity: bind('int sched_setaffinity(int, size_t, uintptr_t)'),

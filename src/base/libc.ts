@@ -34,6 +34,7 @@ export const enum Errno {
   TooManyFiles = 24,
   NoSpace = 28,
   Pipe = 32,
+  NotSupported = 95,
   AddressInUse = 98,
   AddressNotAvailable = 99,
   ConnectionAborted = 103,
@@ -80,6 +81,12 @@ export const enum ShutdownSide {
   Read = 0,
   Write = 1,
   Both = 2,
+}
+
+/** `how` of syncRange. */
+export const enum SyncRange {
+  Begin = 2,
+  Wait = 1 | 2 | 4,
 }
 
 const enum AddressFamily {
@@ -255,6 +262,21 @@ export function fdatasync(fd: number): number {
     if (errno !== Errno.Interrupted) return -errno;
   }
   return fail('fdatasync was interrupted without end');
+}
+
+/**
+ * Has the system begin to write the file's bytes from `position` on to the disk (SyncRange.Begin),
+ * or also wait until they are written: 0, or -errno. Nothing survives the machine by this alone.
+ */
+export function syncRange(fd: number, position: number, bytes: number, how: SyncRange): number {
+  assert(fd >= 0 && position >= 0 && bytes > 0, 'sync_file_range needs a part of a file');
+  const libc = calls ?? loadCalls();
+  for (let tries = 0; tries < RETRIES_MAX; tries++) {
+    if (libc.syncRange(fd, position, bytes, how) === 0) return 0;
+    const errno = libc.errno();
+    if (errno !== Errno.Interrupted) return -errno;
+  }
+  return fail('sync_file_range was interrupted without end');
 }
 
 // ---- epoll ------------------------------------------------------------------------------------

@@ -138,8 +138,11 @@ class FileOutput implements RdbOutput {
     this.writeAt(u8, length, this.bytes);
     this.bytes += length;
     if (this.syncBytes === 0 || this.bytes - this.syncedBytes < this.syncBytes) return;
+    const bytes = this.bytes - this.syncedBytes;
     this.syncedBytes = this.bytes;
-    this.sync();
+    if (this.failure !== null) return;
+    // Not the whole file: writers wait for this thread when their images have filled the rings.
+    this.check(this.disk.syncBehind(this.fd, this.bytes, bytes));
   }
 
   rewrite(u8: Uint8Array, length: number): void {
@@ -156,8 +159,10 @@ class FileOutput implements RdbOutput {
   }
 
   private sync(): void {
-    if (this.failure !== null) return;
-    const synced = this.disk.sync(this.fd);
+    if (this.failure === null) this.check(this.disk.sync(this.fd));
+  }
+
+  private check(synced: number): void {
     if (synced < 0) this.failure = new DiskError('Syncing', this.path, -synced);
   }
 

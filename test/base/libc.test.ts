@@ -192,6 +192,9 @@ describe.skipIf(!isHere)('libc', () => {
     expect(libc.fdatasync(fd)).toBe(0);
     expect(readFileSync(path, 'utf8')).toBe('flags');
     expect(libc.fdatasync(1_000_000)).toBe(-libc.Errno.BadDescriptor);
+    expect(libc.syncRange(fd, 0, 3, libc.SyncRange.Begin)).toBe(0);
+    expect(libc.syncRange(fd, 0, 5, libc.SyncRange.Wait)).toBe(0);
+    expect(libc.syncRange(1_000_000, 0, 5, libc.SyncRange.Wait)).toBe(-libc.Errno.BadDescriptor);
   });
 
   it('gives pages back, which then read as zero', () => {

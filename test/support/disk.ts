@@ -199,6 +199,13 @@ export class SimulatedDisk implements Disk {
     return 0;
   }
 
+  /** Of the pieces that were begun nobody knows which have come to the disk. */
+  syncBehind(fd: number): number {
+    const { path } = this.at(fd);
+    const fault = this.faultOf('sync', path);
+    return fault === null ? 0 : -fault.errno;
+  }
+
   truncate(fd: number, bytes: number): number {
     const { path, content } = this.at(fd);
     const fault = this.faultOf('truncate', path);
