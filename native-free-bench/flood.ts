@@ -1,6 +1,8 @@
 // What a flood of web clients does to RESP clients. Those who flood and those whose times are taken
-// have a thread each: in one, the times would be those of the flood's own work. Quiet and flooded
-// seconds take turns, so that whatever else the machine does is in both.
+// have a thread each: in one, the times would be those of the flood's own work. Quiet seconds,
+// seconds in which another server is flooded and seconds in which their own is take turns, so
+// that whatever else the machine does is in all. The other server tells what a flood costs by
+// keeping the cores busy, before anything is shared with it.
 
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -64,49 +66,57 @@ class FloodThread {
   }
 }
 
-/** Times of quiet and of flooded seconds, and how many commands a second the flood said. */
+export interface FloodPorts {
+  readonly resp: number;
+  readonly gateway: number;
+  /** Of another server. */
+  readonly otherGateway: number;
+}
+
+/** A kind of seconds: who floods in them, if anybody, and what was measured. */
+interface State {
+  readonly label: string;
+  readonly flood: FloodThread | null;
+  readonly times: number[];
+  commands: number;
+}
+
+/** Times in each kind of seconds, and how many commands a second the flood said. */
 export async function measureFlood(
-  ports: { readonly resp: number; readonly gateway: number },
+  ports: FloodPorts,
   sizes: FloodSizes,
   engine: string,
 ): Promise<Row[]> {
   const { flooding, respClients, rounds, seconds } = sizes;
-  const flood = await FloodThread.start({
-    role: 'flood',
-    port: ports.gateway,
-    clients: flooding,
-  });
-  const timer = await FloodThread.start({
-    role: 'times',
-    port: ports.resp,
-    clients: respClients,
-  });
-  const quiet: number[] = [];
-  const flooded: number[] = [];
-  let commands = 0;
+  const floodOf = (port: number) => FloodThread.start({ role: 'flood', port, clients: flooding });
+  const state = (label: string, flood: FloodThread | null): State => {
+    return { label, flood, times: [], commands: 0 };
+  };
+  const states = [
+    state('quiet', null),
+    state('another server flooded', await floodOf(ports.otherGateway)),
+    state('flooded', await floodOf(ports.gateway)),
+  ];
+  const timer = await FloodThread.start({ role: 'times', port: ports.resp, clients: respClients });
   for (let round = 0; round <= rounds; round++) {
-    for (const times of [quiet, flooded]) {
-      if (times === flooded) flood.go();
+    for (const each of states) {
+      each.flood?.go();
       timer.go();
       await sleep(seconds * 1000);
       const timed = await timer.stop();
-      const said = times === flooded ? await flood.stop() : null;
+      const said = await each.flood?.stop();
       if (round === 0) continue;
-      if (timed.times !== undefined) append(times, timed.times);
-      commands += said?.commands ?? 0;
+      if (timed.times !== undefined) append(each.times, timed.times);
+      each.commands += said?.commands ?? 0;
     }
   }
-  await Promise.all([flood.end(), timer.end()]);
-  const row = (label: string, figures: Row['figures']): Row => ({
+  await Promise.all([timer, ...states.map(({ flood }) => flood)].map((thread) => thread?.end()));
+  return states.map(({ label, times, commands }) => ({
     label: `${label}, ${engine}`,
     kind: label,
     server: 'Flagstone',
-    figures,
-  });
-  return [
-    row('quiet', { ...timesOf(quiet), flood: 0 }),
-    row('flooded', { ...timesOf(flooded), flood: commands / rounds / seconds }),
-  ];
+    figures: { ...timesOf(times), flood: commands / rounds / seconds },
+  }));
 }
 
 /** Worker threads run compiled code; a test that runs the sources uses what was built. */

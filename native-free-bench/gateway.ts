@@ -209,12 +209,22 @@ async function measureDelivery(bench: Bench, started: Started): Promise<Row> {
 
 // ---- scrape -------------------------------------------------------------------------------------
 
-function floodWith({ options }: Bench, { server, gatewayPort, engine }: Started): Promise<Row[]> {
-  const ports = { resp: server.address.port, gateway: gatewayPort };
-  const rounds = options.isTiny ? FLOOD_ROUNDS_TINY : FLOOD_ROUNDS;
-  const seconds = options.isTiny ? 0.3 : 1;
-  const sizes = { flooding: FLOODING, respClients: RESP_CLIENTS, rounds, seconds };
-  return measureFlood(ports, sizes, engine);
+async function floodWith(bench: Bench, { server, gatewayPort, engine }: Started): Promise<Row[]> {
+  const { options } = bench;
+  const other = await start(bench, engine);
+  try {
+    const ports = {
+      resp: server.address.port,
+      gateway: gatewayPort,
+      otherGateway: other.gatewayPort,
+    };
+    const rounds = options.isTiny ? FLOOD_ROUNDS_TINY : FLOOD_ROUNDS;
+    const seconds = options.isTiny ? 0.3 : 1;
+    const sizes = { flooding: FLOODING, respClients: RESP_CLIENTS, rounds, seconds };
+    return await measureFlood(ports, sizes, engine);
+  } finally {
+    await other.server.stop();
+  }
 }
 
 async function measureScrapes(bench: Bench, started: Started): Promise<Row> {
