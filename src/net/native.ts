@@ -2,6 +2,7 @@
 // (server/acceptor.ts) hands it descriptors. It comes in two kinds: over io_uring (uring.ts) where
 // the kernel has it and lets us, over epoll (epoll.ts) elsewhere.
 
+import { errnoText } from '../base/libc.js';
 import type { Session } from '../dispatch/session.js';
 import type { BusyServing } from './busy.js';
 import type { Connection, Wire } from './connection.js';
@@ -24,13 +25,22 @@ export interface NativeTransport extends Wire {
   end(): void;
 }
 
-/** `bellFd` is the thread's doorbell; `takeBellSignal` is called when it has rung. */
+/**
+ * `bellFd` is the thread's doorbell; `takeBellSignal` is called when it has rung. A thread that
+ * gets no ring has epoll: rings count as locked memory, of which an ordinary user may have only so
+ * much.
+ */
 export function createNative(
   kind: 'io_uring' | 'epoll',
   serving: Serving,
   bellFd: number,
   takeBellSignal: () => void,
 ): NativeTransport {
-  const Transport = kind === 'io_uring' ? UringTransport : EpollTransport;
-  return new Transport(serving, bellFd, takeBellSignal);
+  if (kind === 'io_uring') {
+    const opened = UringTransport.open(serving, bellFd, takeBellSignal);
+    if (typeof opened !== 'number') return opened;
+    const reason = `This thread gets no io_uring (${errnoText(opened)})`;
+    serving.log('warning', `${reason}; epoll serves it instead. Perhaps raise "ulimit -l".`);
+  }
+  return new EpollTransport(serving, bellFd, takeBellSignal);
 }

@@ -17,7 +17,6 @@ import {
   close,
   Epoll,
   Errno,
-  errnoText,
   recv,
   ShutdownSide,
   send,
@@ -141,9 +140,19 @@ export class UringTransport implements NativeTransport {
   /** Where a pause of a script joins two pieces of a command; made for the first. */
   private busyInput: Uint8Array<ArrayBuffer> | null = null;
 
-  constructor(serving: Serving, bellFd: number, takeBellSignal: () => void) {
+  /** Or -errno, where this thread gets no ring. */
+  static open(
+    serving: Serving,
+    bellFd: number,
+    takeBellSignal: () => void,
+  ): UringTransport | number {
     const ring = Ring.open(PLAN, createPool());
-    if (typeof ring === 'number') throw new Error(`No io_uring: ${errnoText(ring)}`);
+    return typeof ring === 'number'
+      ? ring
+      : new UringTransport(ring, serving, bellFd, takeBellSignal);
+  }
+
+  private constructor(ring: Ring, serving: Serving, bellFd: number, takeBellSignal: () => void) {
     this.ring = ring;
     this.serving = serving;
     serving.sharesGroups = true;
