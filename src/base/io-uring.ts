@@ -62,6 +62,9 @@ const RECEIVE_MANY = 1 << 1;
 /** The lower word of a tag that no request has: of a cancelling that came too late. */
 const NOBODY = -1;
 
+/** A bit of the submissions' flags: results wait in the kernel, because there was no room. */
+const RESULTS_OVERFLOW = 1 << 1;
+
 /** MSG_DONTWAIT, MSG_WAITALL, MSG_NOSIGNAL: done at once as a whole, or told how far it came. */
 const SEND_FLAGS = 0x40 | 0x100 | 0x4000;
 
@@ -133,6 +136,7 @@ export class Ring {
   private readonly submissionHead: number;
   private readonly submissionTail: number;
   private readonly submissionMask: number;
+  private readonly submissionFlags: number;
   private readonly completionHead: number;
   private readonly completionTail: number;
   private readonly completionMask: number;
@@ -208,6 +212,7 @@ export class Ring {
     this.submissionHead = submissionWord(0);
     this.submissionTail = submissionWord(1);
     this.submissionMask = this.shared[submissionWord(2)]!;
+    this.submissionFlags = submissionWord(4);
     this.completionHead = completionWord(0);
     this.completionTail = completionWord(1);
     this.completionMask = this.shared[completionWord(2)]!;
@@ -359,7 +364,7 @@ export class Ring {
   /** Reads the next result into tagLow, tagHigh, result and flags; false if there is none. */
   next(): boolean {
     const { shared, head } = this;
-    if (head === shared[this.completionTail]) return false;
+    if (head === shared[this.completionTail] && !this.fetchOverflow()) return false;
     const at = this.completionsAt + (head & this.completionMask) * COMPLETION_WORDS;
     this.tagLow = shared[at]!;
     this.tagHigh = shared[at + 1]!;
@@ -370,8 +375,19 @@ export class Ring {
     return true;
   }
 
+  /** All results are read: brings those that found no room; false if there are none. */
+  private fetchOverflow(): boolean {
+    const { shared } = this;
+    if ((shared[this.submissionFlags]! & RESULTS_OVERFLOW) === 0) return false;
+    const libc = calls ?? loadCalls();
+    const result = libc.ringEnter(SYSCALL_ENTER, this.fd, 0, 0, EnterFlag.GetEvents, 0, 0);
+    if (result < 0) this.checkErrno(libc.errno());
+    return this.head !== shared[this.completionTail];
+  }
+
   /** Buffer `id` of the pool has been read. */
   giveBack(id: number): void {
+    assert(id >= 0 && id <= this.poolMask, 'the pool has such a buffer');
     const { poolRing } = this;
     const at = (this.poolTail & this.poolMask) * POOL_ENTRY_BYTES;
     const address = this.poolAddress + id * this.poolBytes;

@@ -21,12 +21,12 @@ import {
   epollWait,
   errnoText,
   recv,
-  send,
 } from '../base/libc.js';
 import type { Session } from '../dispatch/session.js';
 import { BusyServing } from './busy.js';
 import { Connection, KEPT_BYTES_MAX } from './connection.js';
 import type { NativeTransport } from './native.js';
+import { RawSockets } from './raw-sockets.js';
 import type { Serving } from './serving.js';
 
 const RECEIVE_BYTES = 64 * 1024;
@@ -37,9 +37,6 @@ const EVENTS_PER_TURN = 512;
 /** Generations stay below this, so that −1 can mark the doorbell. */
 const GENERATION_MASK = 0x3fffffff;
 const BELL_GENERATION = -1;
-/** One recv into a large buffer takes at most so much, so that others get their turn. */
-const LARGE_RECEIVE_BYTES_MAX = 1024 * 1024;
-const LARGE_RECEIVE_BYTES_MIN = 16 * 1024;
 
 /** Input that was received and is not executed yet; counted, because a length is slow to set. */
 class Arrivals {
@@ -66,8 +63,7 @@ export class EpollTransport implements NativeTransport {
   /** Where the next recv of this turn goes. */
   private inputAt = 0;
   private readonly arrivals = new Arrivals();
-  private readonly arenaAddress: number;
-  private readonly pushesAddress: number;
+  private readonly sockets: RawSockets;
   /** By descriptor: those are small and reused, so this stays dense. */
   private readonly byFd: (Connection | null)[] = [];
   private readonly takeBellSignal: () => void;
@@ -83,8 +79,7 @@ export class EpollTransport implements NativeTransport {
     this.takeBellSignal = takeBellSignal;
     this.input = withView(new Uint8Array(new ArrayBuffer(INPUT_BYTES)));
     this.inputAddress = addressOf(this.input);
-    this.arenaAddress = addressOf(serving.arena);
-    this.pushesAddress = addressOf(serving.pushes.pushes);
+    this.sockets = new RawSockets(serving);
     this.busy = new BusyServing(serving);
     this.epoll = epollCreate();
     if (this.epoll < 0) throw new Error(`No epoll descriptor: ${errnoText(this.epoll)}`);
@@ -183,7 +178,8 @@ export class EpollTransport implements NativeTransport {
 
   private read(connection: Connection): void {
     if (connection.large !== null || !this.serving.isRunnable(connection)) {
-      this.readLarge(connection);
+      const got = this.sockets.receiveLarge(connection);
+      if (got <= 0) this.ended(connection, got);
       return;
     }
     if (this.inputAt + ARRIVAL_BYTES_MAX > INPUT_BYTES) {
@@ -211,25 +207,6 @@ export class EpollTransport implements NativeTransport {
     this.arrivals.add(connection, start, at + got);
   }
 
-  private readLarge(connection: Connection): void {
-    // For the end of an argument no buffer grows by what is not going to come.
-    const missing = connection.large?.missingBytes || LARGE_RECEIVE_BYTES_MIN;
-    const least = Math.min(missing, LARGE_RECEIVE_BYTES_MIN);
-    const large = this.serving.largeInputOf(connection, least);
-    if (large === null) return;
-    const room = Math.min(large.u8.length - large.end, LARGE_RECEIVE_BYTES_MAX);
-    const got = recv(connection.fd, addressOf(large.u8) + large.end, room);
-    if (got <= 0) {
-      this.ended(connection, got);
-      return;
-    }
-    connection.lastActiveMs = this.serving.runner.keyspace.nowMs;
-    this.serving.inputBytes += got;
-    this.serving.readCount++;
-    large.arrived(got);
-    this.serving.receivedLarge(connection);
-  }
-
   private ended(connection: Connection, got: number): void {
     if (got === -Errno.Again) return;
     if (got === 0) this.serving.inputEnded(connection);
@@ -237,15 +214,7 @@ export class EpollTransport implements NativeTransport {
   }
 
   send(connection: Connection, u8: Uint8Array, start: number, end: number): number {
-    const address = u8 === this.serving.arena ? this.arenaAddress : this.addressOf(u8);
-    const sent = send(connection.fd, address + start, end - start);
-    this.serving.writeCount++;
-    if (sent >= 0) return sent;
-    return sent === -Errno.Again ? 0 : -1;
-  }
-
-  private addressOf(u8: Uint8Array): number {
-    return u8 === this.serving.pushes.pushes ? this.pushesAddress : addressOf(u8);
+    return this.sockets.send(connection, u8, start, end);
   }
 
   want(connection: Connection, reads: boolean, writes: boolean): void {

@@ -12,21 +12,13 @@
 import { assert } from '../base/assert.js';
 import { withView } from '../base/bytes.js';
 import { CANCELLED, Completion, NO_BUFFERS, Ring, type RingPlan } from '../base/io-uring.js';
-import {
-  addressOf,
-  close,
-  Epoll,
-  Errno,
-  recv,
-  ShutdownSide,
-  send,
-  shutdown,
-} from '../base/libc.js';
+import { close, Epoll, Errno, ShutdownSide, shutdown } from '../base/libc.js';
 import { Closing, type Session } from '../dispatch/session.js';
 import { BusyServing } from './busy.js';
 import { Connection, KEPT_BYTES_MAX, type Outbox } from './connection.js';
 import { Input } from './input.js';
 import type { NativeTransport } from './native.js';
+import { RawSockets } from './raw-sockets.js';
 import type { Serving } from './serving.js';
 
 const POOL_BUFFERS = 256;
@@ -48,10 +40,6 @@ const enum Kind {
 const KIND_SHIFT = 30;
 const GENERATION_MASK = 0x3fffffff;
 
-/** One recv into a large buffer takes at most so much, so that others get their turn. */
-const LARGE_RECEIVE_BYTES_MAX = 1024 * 1024;
-const LARGE_RECEIVE_BYTES_MIN = 16 * 1024;
-
 const PASSING: ReadonlySet<number> = new Set([
   NO_BUFFERS,
   CANCELLED,
@@ -72,16 +60,46 @@ class Arrivals {
   readonly connections: (Connection | null)[] = [];
   /** Bytes, 0 at the end of the input, or -errno. */
   readonly results: number[] = [];
+  /** Ids in the pool, or NO_BUFFER. */
   readonly buffers: number[] = [];
-  /** Where the input stands that had to leave the pool before it was its turn. */
-  readonly copies: (Uint8Array<ArrayBuffer> | null)[] = [];
+  /** The input: sources[at][starts[at], starts[at] + results[at]), in the pool or a copy. */
+  readonly sources: Uint8Array[] = [];
+  readonly starts: number[] = [];
+  private readonly ring: Ring;
+
+  constructor(ring: Ring) {
+    this.ring = ring;
+  }
 
   add(connection: Connection, result: number, buffer: number): void {
     const at = this.count++;
     this.connections[at] = connection;
     this.results[at] = result;
     this.buffers[at] = buffer;
-    this.copies[at] = null;
+    this.sources[at] = this.ring.pool;
+    this.starts[at] = buffer * POOL_BUFFER_BYTES;
+  }
+
+  /** Its input leaves the pool before it is its turn; false if it has left. */
+  copy(at: number): boolean {
+    if (this.buffers[at] === NO_BUFFER) return false;
+    const start = this.starts[at]!;
+    this.sources[at] = withView(this.ring.pool.slice(start, start + this.results[at]!));
+    this.starts[at] = 0;
+    this.release(at);
+    return true;
+  }
+
+  /** Its input has been read. */
+  done(at: number): void {
+    if (this.buffers[at] !== NO_BUFFER) this.release(at);
+    // A copy is not to outlive its use.
+    this.sources[at] = this.ring.pool;
+  }
+
+  private release(at: number): void {
+    this.ring.giveBack(this.buffers[at]!);
+    this.buffers[at] = NO_BUFFER;
   }
 }
 
@@ -120,17 +138,16 @@ export class UringTransport implements NativeTransport {
   private readonly serving: Serving;
   private readonly input: Input;
   private readonly sends: Sends;
-  private readonly arrivals = new Arrivals();
+  private readonly arrivals: Arrivals;
   /** arrivals[0, arrivalAt) are executed. */
   private arrivalAt = 0;
-  /** Whose input found the pool empty, from starvedAt on. */
+  /** Whose input found the pool empty, the first first. */
   private starved: Connection[] = [];
   /** Whose peers take more. */
   private readonly rooms: Connection[] = [];
   /** Who reads into a large buffer: more of it comes straight from the socket. */
   private readonly large: Connection[] = [];
-  private readonly arenaAddress: number;
-  private readonly pushesAddress: number;
+  private readonly sockets: RawSockets;
   /** By descriptor: those are small and reused, so this stays dense. */
   private readonly byFd: (Connection | null)[] = [];
   private readonly bellFd: number;
@@ -154,14 +171,14 @@ export class UringTransport implements NativeTransport {
 
   private constructor(ring: Ring, serving: Serving, bellFd: number, takeBellSignal: () => void) {
     this.ring = ring;
+    this.arrivals = new Arrivals(ring);
     this.serving = serving;
     serving.sharesGroups = true;
     this.sends = new Sends(this);
     serving.outbox = this.sends;
     this.input = new Input(serving);
     this.busy = new BusyServing(serving);
-    this.arenaAddress = addressOf(serving.arena);
-    this.pushesAddress = addressOf(serving.pushes.pushes);
+    this.sockets = new RawSockets(serving);
     this.bellFd = bellFd;
     this.takeBellSignal = takeBellSignal;
     this.watchBell();
@@ -254,19 +271,16 @@ export class UringTransport implements NativeTransport {
   }
 
   private take(connection: Connection, at: number): void {
-    const { ring, arrivals } = this;
+    const { arrivals } = this;
     const result = arrivals.results[at]!;
-    const buffer = arrivals.buffers[at]!;
     const isRead =
       !connection.isClosed && connection.wantsReads && connection.session.closing === Closing.No;
     if (isRead && result > 0) {
-      const copy = arrivals.copies[at] ?? null;
-      const start = copy === null ? buffer * POOL_BUFFER_BYTES : 0;
-      this.input.arrived(connection, copy ?? ring.pool, start, start + result);
-      arrivals.copies[at] = null;
+      const start = arrivals.starts[at]!;
+      this.input.arrived(connection, arrivals.sources[at]!, start, start + result);
       if (connection.large !== null) this.large.push(connection);
     }
-    if (buffer !== NO_BUFFER) ring.giveBack(buffer);
+    arrivals.done(at);
     if (result > 0 || connection.isClosed) return;
     if (result < 0) this.serving.close(connection);
     else if (isRead) this.serving.inputEnded(connection);
@@ -283,21 +297,8 @@ export class UringTransport implements NativeTransport {
   }
 
   private readLargeOf(connection: Connection): void {
-    if (connection.isClosed || !connection.wantsReads) return;
-    // For the end of an argument no buffer grows by what is not going to come.
-    const missing = connection.large?.missingBytes || LARGE_RECEIVE_BYTES_MIN;
-    const least = Math.min(missing, LARGE_RECEIVE_BYTES_MIN);
-    const large = this.serving.largeInputOf(connection, least);
-    if (large === null) return;
-    const room = Math.min(large.u8.length - large.end, LARGE_RECEIVE_BYTES_MAX);
-    const got = recv(connection.fd, addressOf(large.u8) + large.end, room);
     // The end, or what went wrong, comes as a result of its own.
-    if (got <= 0) return;
-    connection.lastActiveMs = this.serving.runner.keyspace.nowMs;
-    this.serving.inputBytes += got;
-    this.serving.readCount++;
-    large.arrived(got);
-    this.serving.receivedLarge(connection);
+    if (!connection.isClosed && connection.wantsReads) this.sockets.receiveLarge(connection);
   }
 
   /** All buffers are back: as many may ask again as there are, the first first. */
@@ -363,39 +364,34 @@ export class UringTransport implements NativeTransport {
         continue;
       }
       arrivals.connections[at] = null;
-      this.answerBusy(connection, arrivals.buffers[at]!, bytes);
+      this.answerBusy(connection, at);
     }
   }
 
   /** A script may take long: what waits for its end must not hold the pool, and brings no more. */
   private setAside(connection: Connection, at: number): void {
-    const { arrivals, ring } = this;
-    const buffer = arrivals.buffers[at]!;
-    if (buffer === NO_BUFFER) return;
-    const start = buffer * POOL_BUFFER_BYTES;
-    arrivals.copies[at] = withView(ring.pool.slice(start, start + arrivals.results[at]!));
-    arrivals.buffers[at] = NO_BUFFER;
-    ring.giveBack(buffer);
-    ring.cancel(connection.fd, tagOf(connection, Kind.Input));
+    if (this.arrivals.copy(at)) this.ring.cancel(connection.fd, tagOf(connection, Kind.Input));
   }
 
-  private answerBusy(connection: Connection, buffer: number, bytes: number): void {
-    const { ring, serving } = this;
+  private answerBusy(connection: Connection, at: number): void {
+    const { arrivals, serving } = this;
+    const bytes = arrivals.results[at]!;
     serving.inputBytes += bytes;
     serving.readCount++;
-    const start = buffer * POOL_BUFFER_BYTES;
+    const u8 = arrivals.sources[at]!;
+    const start = arrivals.starts[at]!;
     const { kept } = connection;
     if (kept === null) {
-      this.busy.answer(connection, ring.pool, start, start + bytes);
+      this.busy.answer(connection, u8, start, start + bytes);
     } else {
       assert(kept.length <= KEPT_BYTES_MAX, 'there is room for a receipt behind what was kept');
       const busyBytes = KEPT_BYTES_MAX + POOL_BUFFER_BYTES;
       this.busyInput ??= withView(new Uint8Array(new ArrayBuffer(busyBytes)));
       this.busyInput.set(kept);
-      this.busyInput.set(ring.pool.subarray(start, start + bytes), kept.length);
+      this.busyInput.set(u8.subarray(start, start + bytes), kept.length);
       this.busy.answer(connection, this.busyInput, 0, kept.length + bytes);
     }
-    ring.giveBack(buffer);
+    arrivals.done(at);
   }
 
   // ---- output -----------------------------------------------------------------------------------
@@ -408,7 +404,7 @@ export class UringTransport implements NativeTransport {
     end: number,
     at: number,
   ): void {
-    const address = this.addressOf(u8) + start;
+    const address = this.sockets.addressOf(u8) + start;
     this.serving.writeCount++;
     this.ring.send(connection.fd, address, end - start, at, Kind.Sent << KIND_SHIFT);
   }
@@ -421,16 +417,7 @@ export class UringTransport implements NativeTransport {
 
   send(connection: Connection, u8: Uint8Array, start: number, end: number): number {
     assert(!connection.isLeaving, 'what was written before has left');
-    const sent = send(connection.fd, this.addressOf(u8) + start, end - start);
-    this.serving.writeCount++;
-    if (sent >= 0) return sent;
-    return sent === -Errno.Again ? 0 : -1;
-  }
-
-  private addressOf(u8: Uint8Array): number {
-    const { serving } = this;
-    if (u8 === serving.arena) return this.arenaAddress;
-    return u8 === serving.pushes.pushes ? this.pushesAddress : addressOf(u8);
+    return this.sockets.send(connection, u8, start, end);
   }
 
   /** Input is asked for once and for all: what is not wanted is dropped when it comes. */

@@ -200,6 +200,32 @@ describe.skipIf(!isHere)('a ring', () => {
     expect(received).toEqual([...bytes]);
   });
 
+  it('keeps every result, however few of them it has room for', async () => {
+    ring.end();
+    const plan = { ...PLAN, entries: 64, completions: 64 };
+    const opened = Ring.open(
+      plan,
+      new Uint8Array(new ArrayBuffer(plan.poolCount * plan.poolBytes)),
+    );
+    if (typeof opened === 'number') throw new Error(libc.errnoText(opened));
+    ring = opened;
+    const nobody = 999_999;
+    const bytes = new Uint8Array(new ArrayBuffer(8));
+    const count = 1000;
+    for (let at = 0; at < count; at++) ring.send(nobody, libc.addressOf(bytes), 8, at, 3);
+    ring.wait(0);
+    const found = results();
+    expect(found.map(({ low }) => low)).toEqual(Array.from({ length: count }, (_, at) => at));
+    for (const { result } of found) expect(result).toBe(-libc.Errno.BadDescriptor);
+    expect(results()).toEqual([]);
+    // It goes on as before.
+    const { fd, peer } = await connected();
+    ring.receiveMany(fd, 17, 3);
+    peer.write('one');
+    const [first] = await gather(1);
+    expect(first).toMatchObject({ low: 17, high: 3, result: 3 });
+  });
+
   it('hears a doorbell each time it rings', () => {
     const bell = libc.eventfd();
     fds.push(bell);

@@ -137,6 +137,39 @@ describe.each(SHAPES)('$transport transport, $threads workers', (shape) => {
     late.close();
   });
 
+  // One thread, so that it is certain whose pause it is in which everybody talks.
+  const alone = shape.threads === 1 ? it : it.skip;
+
+  alone('answers in the next script what one pause set aside', async () => {
+    const [first, second, third] = clients;
+    await say(second!, 'WATCH', 'k');
+    const one = first!.command('EVAL', LOOP, '0');
+    await until(() => say(third!, 'GET', 'k'), BUSY);
+    // Whoever watches waits for the end of the script; the script's own client waits as well.
+    const two = second!.command('EVAL', LOOP, '0');
+    const behind = [first!.command('ECHO', 'x'), first!.command('ECHO', 'y')];
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(await say(third!, 'SCRIPT', 'KILL')).toBe('OK');
+    expect(printReply(await one, 'short')).toMatch(/Script killed by user/);
+    await until(() => say(third!, 'GET', 'k'), BUSY);
+    const late = Promise.all(behind);
+    await until(() => say(third!, 'SCRIPT', 'KILL'), /^OK$/);
+    expect(printReply(await two, 'short')).toMatch(/Script killed by user/);
+    const [x, y] = (await late).map((reply) => printReply(reply, 'short'));
+    for (const [reply, text] of [
+      [x!, 'x'],
+      [y!, 'y'],
+    ] as const) {
+      if (!BUSY.test(reply)) expect(reply).toBe(`"${text}"`);
+    }
+    await say(second!, 'UNWATCH');
+    const text = 'z'.repeat(50_000);
+    for (const client of clients) {
+      expect(textOf(await client.command('ECHO', text)) === text).toBe(true);
+    }
+    expect(server.isRunning, server.report()).toBe(true);
+  });
+
   busy('kills a script that catches its errors, and one that is inside of a pattern', async () => {
     const scripts = [
       'while true do pcall(function() while true do end end) end',
