@@ -87,13 +87,19 @@ export class Selector {
 
   /** `wanted` are Right bits: none if being named is all that the command does to the key. */
   permitsKey(u8: Uint8Array, start: number, length: number, wanted: number): boolean {
-    if (this.allKeys) return true;
+    return this.allKeys || this.patternFor(u8, start, length, wanted) !== null;
+  }
+
+  /** The first pattern that permits the key, where not all are permitted. */
+  patternFor(u8: Uint8Array, start: number, length: number, wanted: number): Pattern | null {
     const { keys } = this;
     for (let index = 0; index < keys.length; index++) {
       const pattern = keys[index]!;
-      if ((pattern.rights & wanted) === wanted && pattern.matches(u8, start, length)) return true;
+      if ((pattern.rights & wanted) === wanted && pattern.matches(u8, start, length)) {
+        return pattern;
+      }
     }
-    return false;
+    return null;
   }
 
   /** All keys, whatever they are called? */

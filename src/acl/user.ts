@@ -4,9 +4,12 @@
 import { sha256Hex } from '../base/sha256.js';
 import type { Catalog } from './catalog.js';
 import { BAD_HASH, type Fault, NO_SUCH_PASSWORD } from './fault.js';
+import type { Pattern } from './pattern.js';
 import { readSelector, Selector, type SelectorState } from './selector.js';
 
 export const DEFAULT_USER = 'default';
+
+const NO_COMMAND = -1;
 
 /** A user as text can carry him to another thread. */
 export interface UserState {
@@ -34,6 +37,12 @@ export class User {
   isGone = false;
   /** He may do everything: nothing is checked. */
   isUnlimited = false;
+  /**
+   * The command that was permitted last because its key fits a pattern, and that pattern: the next
+   * one is like it, as a rule.
+   */
+  lastCommand = NO_COMMAND;
+  lastPattern: Pattern | null = null;
   private readonly catalog: Catalog;
 
   constructor(catalog: Catalog, name: string, allChannels: boolean) {
@@ -50,6 +59,7 @@ export class User {
 
   /** Takes over all but the name. */
   become(state: UserState): void {
+    this.forgetLast();
     this.id = state.id;
     this.isEnabled = state.isEnabled;
     this.isPasswordless = state.isPasswordless;
@@ -57,6 +67,12 @@ export class User {
     this.passwords = [...state.passwords];
     this.selectors = state.selectors.map((each) => Selector.of(this.catalog, each));
     this.isUnlimited = this.selectors.some(({ isUnlimited }) => isUnlimited);
+  }
+
+  /** Who may do what has changed. */
+  private forgetLast(): void {
+    this.lastCommand = NO_COMMAND;
+    this.lastPattern = null;
   }
 
   get state(): UserState {
@@ -77,6 +93,7 @@ export class User {
    */
   apply(rule: string, allChannels: boolean): Fault | null {
     if (rule === '') return null;
+    this.forgetLast();
     switch ((rule.split('\0', 1)[0] ?? '').toLowerCase()) {
       case 'on':
         this.isEnabled = true;

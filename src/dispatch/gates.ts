@@ -228,13 +228,22 @@ export function isPermitted(
   if (closed !== Gate.Restricted) return false;
   const right = command.quickRight;
   if (right === QuickRight.LookCloser) return false;
-  const { selectors } = session.rights!;
+  const rights = session.rights!;
+  const { u8 } = args;
+  const at = command.firstKey;
+  if (command.id === rights.lastCommand) {
+    if (rights.lastPattern!.matches(u8, args.startOf(at), args.lengthOf(at))) return true;
+  }
+  const { selectors } = rights;
   for (let index = 0; index < selectors.length; index++) {
     const selector = selectors[index]!;
     if (!selector.permitsCommand(command.id)) continue;
-    if (right === QuickRight.Nothing) return true;
-    const at = command.firstKey;
-    if (selector.permitsKey(args.u8, args.startOf(at), args.lengthOf(at), right)) return true;
+    if (right === QuickRight.Nothing || selector.allKeys) return true;
+    const pattern = selector.patternFor(u8, args.startOf(at), args.lengthOf(at), right);
+    if (pattern === null) continue;
+    rights.lastCommand = command.id;
+    rights.lastPattern = pattern;
+    return true;
   }
   return false;
 }

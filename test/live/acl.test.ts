@@ -49,6 +49,38 @@ describe.each(WAYS)('with %o', (way) => {
   });
   afterAll(() => server.stop());
 
+  it('a pattern or a command that is taken away no longer counts, whatever was done before', async () => {
+    const others = ['+@all', '-@dangerous'];
+    const none = '-NOPERM No permissions to access a key';
+    const setUser = (...rules: string[]) => say(admin, 'ACL', 'SETUSER', 'ann', ...rules);
+    await setUser('reset', 'on', 'nopass', '~a:*', '~b:*', ...others);
+    const anns = await annsOf(server);
+    const all = async (reply: string, ...words: string[]) => {
+      for (const ann of anns) expect(await say(ann, ...words)).toBe(reply);
+    };
+    for (let round = 0; round < 5; round++) {
+      await all('(nil)', 'GET', 'b:1');
+      await all('(nil)', 'GET', 'a:1');
+      await all(none, 'GET', 'c:1');
+      await setUser('resetkeys', '~b:*');
+      await all(none, 'GET', 'a:1');
+      await all('(nil)', 'GET', 'b:1');
+      await setUser('-get');
+      await all(NO_GET, 'GET', 'b:1');
+      await setUser('+get', 'resetkeys', '%W~b:*', '%R~a:*');
+      await all('+OK', 'SET', 'b:1', 'x');
+      await all(none, 'SET', 'a:1', 'x');
+      await all(none, 'GET', 'b:1');
+      await all(none, 'GETSET', 'b:1', 'y');
+      await setUser('resetkeys', '(~b:* +get)');
+      await all('$"x"', 'GET', 'b:1');
+      await setUser('clearselectors', '~a:*', '~b:*');
+      await all('$"x"', 'GET', 'b:1');
+      await say(admin, 'DEL', 'b:1');
+    }
+    for (const ann of anns) ann.close();
+  });
+
   it('a change is in force for the next command of every connection', async () => {
     await say(admin, 'ACL', 'SETUSER', 'ann', 'reset', 'on', 'nopass', '+@all', '~*');
     const anns = await annsOf(server);
