@@ -324,7 +324,7 @@ export class Executor {
   /** A walking snapshot gets what it has not seen yet before this thread changes it. */
   private makeImages(): void {
     const { keyspace, runner } = this;
-    const images = new ImageWriter(this.shape.images, this.saving, this.thread);
+    const images = new ImageWriter(this.shape.images, this.saving, this.thread, this.clock);
     walkedNodes.save = (slab, walkAt, node, order) => images.saveNode(slab, walkAt, node, order);
     keyspace.sinks.saveFirst = (partition, bucket) => {
       const hasChanged = runner.effects.dirty !== 0 || runner.context.executing !== null;

@@ -197,7 +197,7 @@ describe('images', () => {
     const before = engine.digest();
     const { images, saving: shared } = shapeOf(engine);
     const saving = new Saving(shared);
-    const writer = new ImageWriter(images, saving, 1);
+    const writer = new ImageWriter(images, saving, 1, engine.clock);
     engine.keyspace.sinks.saveFirst = (partition, bucket) =>
       writer.save(partition.slab, bucket, partition.databaseAtCut, 0, false);
     const parts: Buffer[] = [];
@@ -221,5 +221,34 @@ describe('images', () => {
     file.end();
 
     expect(loaded(Buffer.concat(parts)).digest()).toBe(before);
+  });
+
+  it('say by the clock how long a writer waited for room', () => {
+    const engine = emptyEngine(1);
+    const { images, saving: shared } = shapeOf(engine);
+    const saving = new Saving(shared);
+    const reader = new ImageReader(images);
+    const target = { select() {}, take() {}, pieces: new PieceStore(NO_SPILL) };
+    // Who looks at the time waits; meanwhile the walk takes out what is there.
+    const times = [1000, 1250];
+    const monotonicMs = () => {
+      while (reader.drain(target));
+      return times.shift()!;
+    };
+    const clock = { ...engine.clock, monotonicMs, wallAt: (ms: number) => ms, nowMs: () => 0 };
+    const writer = new ImageWriter(images, saving, 1, clock);
+    engine.keyspace.sinks.saveFirst = (partition, bucket) =>
+      writer.save(partition.slab, bucket, partition.databaseAtCut, 0, false);
+    for (let index = 0; index < 200; index++) engine.run('SET', `${index}`, 'x'.repeat(30_000));
+    cutKeyspace(engine.keyspace, holderOf(1), () =>
+      saving.beginWalk(packForm({ ...form, compresses: false })),
+    );
+
+    for (let index = 0; index < 200 && saving.waitCount === 0; index++) {
+      engine.run('DEL', `${index}`);
+    }
+
+    expect(saving.waitCount).toBe(1);
+    expect(saving.waitedMs).toBe(250);
   });
 });

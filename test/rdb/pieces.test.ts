@@ -95,7 +95,9 @@ class Snapshot {
     this.file = new RdbFileWriter(output, FORM);
     this.target = imagesInto(this.file, () => [0, 0], this.pieces);
     // Two threads take turns: what one has handed over may arrive after what the other has.
-    const writers = [0, 1].map((thread) => new ImageWriter(this.rings, this.saving, thread));
+    const writers = [0, 1].map(
+      (thread) => new ImageWriter(this.rings, this.saving, thread, engine.clock),
+    );
     engine.keyspace.sinks.saveFirst = ({ slab, databaseAtCut }, bucket) =>
       this.writerOf(writers).save(slab, bucket, databaseAtCut, 0, true);
     walkedNodes.save = (slab, walkAt, node, order) => {
