@@ -2,8 +2,8 @@
 // loaded again from the directory of the logs, all under all locks. It is for tests: nobody else
 // is served meanwhile. The logs themselves stay as they are, so they go on where they were.
 //
-// What can be known before is: the logs are read once to their end before anything is removed. So
-// what is missing in them, or damaged, leaves everything as it was.
+// What can be known before is: base and logs are read once to their end before anything is removed.
+// So what is missing in them, or damaged, leaves everything as it was.
 
 import { type Disk, DiskError, Open, readFile, SystemDisk } from '../base/disk.js';
 import { limits } from '../dispatch/limits.js';
@@ -16,7 +16,7 @@ import { NO_GENERATION } from '../log/logs.js';
 import { MANIFEST_NAME, type Manifest, ManifestError, parseManifest } from '../log/manifest.js';
 import { LogDamage, LogMerge, type MergeEnd } from '../log/merge.js';
 import { RdbFileError } from '../rdb/file-read.js';
-import { RdbLoad } from '../rdb/load.js';
+import { type Lane, RdbLoad } from '../rdb/load.js';
 import { Refusal } from '../resp/errors.js';
 import { adoptStamping } from './eviction.js';
 import { sourceOf } from './file-input.js';
@@ -44,7 +44,10 @@ export const NO_BASE =
 /** A rewrite that ends just now takes files away: the manifest that says so is there before. */
 const LOOKS_MAX = 10;
 
-/** The logs cannot be loaded: nothing has changed. */
+/** A lane that no partition belongs to: all keys are passed over. */
+const NO_KEYS: Lane = { index: 1, count: 1 };
+
+/** The logs cannot be loaded. */
 class NotLoadable extends Error {}
 
 /** Null when all went well, else what to answer. The caller holds all locks. */
@@ -64,7 +67,9 @@ export function reloadLog(fields: ReloadLogFields): string | null {
     if (!isAboutData(error)) throw error;
     const reason = error instanceof Refusal ? error.line : (error as Error).message;
     log.write('warning', `DEBUG LOADAOF: ${reason}`);
-    if (loading.isEmptied) log.write('warning', 'The dataset is what was loaded until then.');
+    const { isEmptied } = loading;
+    const left = isEmptied ? 'The dataset is what was loaded until then.' : 'Nothing was changed.';
+    log.write('warning', left);
     return NOT_LOADED;
   } finally {
     limits.bulkBytesMax = bulkBytesMax;
@@ -125,6 +130,9 @@ class LogReload {
     const { end } = opened;
     const isWhole = end.torn.length === 0 && end.discardedCount === 0;
     this.judge(end, isWhole);
+    if (opened.manifest.base !== null) {
+      this.readBase(this.ownKeyspace(), opened.manifest.base.file, opened.baseFd!, NO_KEYS);
+    }
     this.load(opened);
     // As Redis has it, which loads what there is of a torn log, and calls it an error.
     return isWhole ? null : NOT_LOADED;
@@ -193,29 +201,32 @@ class LogReload {
     if (this.isOn) {
       const number = sink.logs.currentNumber();
       if (isWhole && end.cut === number) return;
-      throw new NotLoadable(
-        `The logs end with record ${end.cut}, and the last one was ${number}. Nothing was changed.`,
-      );
+      throw new NotLoadable(`The logs end with record ${end.cut}, and the last one was ${number}.`);
     }
     if (isWhole) return;
     for (const { file, offset } of end.torn) {
       log.write('warning', `${file} ends with an unfinished write at offset ${offset}.`);
     }
     if (!config.flag('aof-load-truncated')) {
-      throw new NotLoadable('aof-load-truncated is no: nothing was changed.');
+      throw new NotLoadable('aof-load-truncated is no.');
     }
   }
 
   // ---- loading ----------------------------------------------------------------------------------
+
+  /** A keyspace of its own over the same slabs: nothing expires by the clock in it. */
+  private ownKeyspace(): Keyspace {
+    const { keyspace: served } = this.fields;
+    const slabs = served.partitions.map(({ slab }) => slab);
+    return new Keyspace(slabs, served.databaseCount, uncountedLookups());
+  }
 
   private empty(): Replay {
     const { fields } = this;
     const { config, shape, keyspace: served, clock } = fields;
     emptyDataset(fields);
     this.isEmptied = true;
-    // A keyspace of its own over the same slabs: nothing expires by the clock in it.
-    const slabs = served.partitions.map(({ slab }) => slab);
-    const keyspace = new Keyspace(slabs, served.databaseCount, uncountedLookups());
+    const keyspace = this.ownKeyspace();
     adoptStamping(keyspace, config);
     const { waiters, watchers, scripts } = shape;
     const replay = new Replay({
@@ -239,11 +250,16 @@ class LogReload {
   }
 
   private loadBase(replay: Replay, file: string, fd: number): void {
-    const { clock, config, functions, log } = this.fields;
+    const load = this.readBase(replay.keyspace, file, fd);
+    for (const code of load.functions) this.fields.functions.load(code, true, false);
+  }
+
+  private readBase(keyspace: Keyspace, file: string, fd: number, lane?: Lane): RdbLoad {
+    const { clock, config, log } = this.fields;
     const path = `${this.logDirectory}/${file}`;
     const load = new RdbLoad(sourceOf(this.disk, path, fd), {
-      keyspace: replay.keyspace,
-      clock,
+      ...{ keyspace, clock },
+      ...(lane === undefined ? {} : { lane }),
       holder: null,
       // What has expired goes when the log says so.
       expired: 'keep',
@@ -252,8 +268,13 @@ class LogReload {
       isLfu: config.text('maxmemory-policy').endsWith('-lfu'),
       warn: (line) => log.write('warning', line),
     });
-    while (!load.step(Number.POSITIVE_INFINITY));
-    for (const code of load.functions) functions.load(code, true, false);
+    try {
+      while (!load.step(Number.POSITIVE_INFINITY));
+    } catch (error) {
+      if (!(error instanceof RdbFileError)) throw error;
+      throw new NotLoadable(`${path}: ${error.message}`);
+    }
+    return load;
   }
 
   /** What Redis has left there; with nothing at all the dataset is empty, and that an error. */

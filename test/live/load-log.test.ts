@@ -166,6 +166,30 @@ describe('DEBUG LOADAOF', () => {
     expect(await ask('GET', 'b')).toBe('1');
   });
 
+  it('changes nothing when the base is damaged, cut or gone', async () => {
+    await start(2);
+    for (let index = 0; index < 200; index++) await ask('SET', `key${index}`, `value ${index}`);
+    await ask('BGREWRITEAOF');
+    await untilRewritten();
+    await ask('SET', 'a', 'behind the base');
+    const digest = await ask('DEBUG', 'DIGEST');
+    const folder = path.join(dir, 'appendonlydir');
+    const base = path.join(folder, readdirSync(folder).find((each) => each.startsWith('base-'))!);
+    const bytes = readFileSync(base);
+    const flipped = Buffer.from(bytes);
+    flipped[bytes.length >> 1]! ^= 1;
+    for (const damaged of [flipped, bytes.subarray(0, bytes.length - 4), bytes.subarray(0, 0)]) {
+      writeFileSync(base, damaged);
+      expect(await ask('DEBUG', 'LOADAOF')).toBe(NOT_LOADED);
+      expect(await ask('DEBUG', 'DIGEST')).toBe(digest);
+    }
+    rmSync(base);
+    expect(await ask('DEBUG', 'LOADAOF')).toBe(NOT_LOADED);
+    expect(await ask('DEBUG', 'DIGEST')).toBe(digest);
+    writeFileSync(base, bytes);
+    await expectSameAfterLoading('mended');
+  });
+
   it('without appendonly loads what lies there, and says when there is nothing', async () => {
     await start(1, 'no');
     await ask('SET', 'a', 'only in memory');
