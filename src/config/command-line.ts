@@ -61,7 +61,7 @@ Examples:
        echo 'maxmemory 128mb' | flagstone -
 
 Parameters that Redis does not have:
-       --threads <n>            threads that serve; 0 is one per core (0)
+       --threads <n>            threads that serve, up to 256; 0 is one per core (0)
        --partitions <n>         parts of the keyspace, a power of two (64)
        --partition-size <size>  memory each part may grow to, up to 2gb (2gb)
        --transport <kind>       native, io_uring, epoll, node or auto (auto)

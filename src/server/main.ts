@@ -21,6 +21,7 @@ import type { Config } from '../config/config.js';
 import { ConfigError } from '../config/config-error.js';
 import { readStandardInput } from '../config/files.js';
 import { CommandsWanted, type LoadRequest, loadConfig } from '../config/load.js';
+import { THREADS_MAX } from '../config/parameters/own.js';
 import { Gate } from '../dispatch/gates.js';
 import type { EdgeKind, ServerFacts, ShutdownRequest } from '../dispatch/server-door.js';
 import { JobPool } from '../jobs/pool.js';
@@ -255,10 +256,19 @@ function chooseMultiplexing(
 }
 
 function chooseThreads(config: Config, transport: 'native' | 'node', log: LogFile): number {
-  const wanted = config.number('threads') || availableParallelism();
+  const cores = availableParallelism();
+  const wanted = config.number('threads') || Math.min(cores, THREADS_MAX);
+  if (wanted > cores) log.write('warning', tooManyThreads(wanted, cores));
   if (transport === 'native' || process.platform !== 'win32' || wanted === 1) return wanted;
   log.write('notice', 'Listening descriptors are not shared on this platform: one thread serves.');
   return 1;
+}
+
+function tooManyThreads(threads: number, cores: number): string {
+  return (
+    `threads is ${threads}, and this process may use ${cores} core(s): threads beyond that take ` +
+    'some 30 MB each and make nothing faster. "threads 0" is one for each core.'
+  );
 }
 
 /** How many clients there may ever be: CONFIG SET maxclients goes up to that. */

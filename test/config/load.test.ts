@@ -191,6 +191,7 @@ describe('The whole configuration', () => {
         .split('\n')
         .at(-2);
     expect(refusal('partitions 48')).toBe('argument must be a power of two');
+    expect(refusal('threads 257')).toBe('argument must be between 0 and 256 inclusive');
     expect(refusal('partitions 2048')).toBe('argument must be between 1 and 1024 inclusive');
     expect(refusal('partition-size 3gb')).toMatch(/^argument must be between 1048576 and/);
     expect(refusal('transport carrier-pigeon')).toContain('native, io_uring, epoll, node, auto');

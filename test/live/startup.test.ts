@@ -138,6 +138,16 @@ describe('what it says and leaves', () => {
     holder.close();
   });
 
+  it('warns of more threads than cores', async () => {
+    const cores = os.availableParallelism();
+    const line = /threads is \d+, and this process may use \d+ core/;
+    for (const [threads, isWarned] of [[cores + 1, true] as const, [cores, false] as const]) {
+      const server = await startServer({ threads, partitions: 1 });
+      expect(line.test(server.printed)).toBe(isWarned);
+      await server.stop();
+    }
+  });
+
   it('says in its log that a thread cannot be loaded, and whose fault it is', async () => {
     const breaking = path.join(folder, 'breaking.cjs');
     // What every thread loads first, by the words with which Node was started.

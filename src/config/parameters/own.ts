@@ -5,8 +5,8 @@ import type { Row } from '../parameter.js';
 import { isPowerOfTwo } from './checks.js';
 import { choice, integer, memory } from './rows.js';
 
-/** More threads than this would only wait for each other. */
-const THREADS_MAX = 1024;
+/** One for each core of the largest machines. Each takes some 30 MB, and more would only wait. */
+export const THREADS_MAX = 256;
 
 export const OWN_PARAMETERS: readonly Row[] = [
   // 0 is one per core.
