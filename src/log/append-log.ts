@@ -229,6 +229,9 @@ export class AppendLog {
     this.turnGeneration = NO_TURN;
     if (!this.writeOwn()) return false;
     if (files.help(index, ownLow) < 0) return false;
+    // Asked after the helping, to which a buffer that was given up meanwhile looks written: then a
+    // smaller number is in no file, and a start would stop before this turn's.
+    if (this.logs.failure === Failure.Ended) return false;
     if (files.isAlways) this.logs.publishSynced(ownLow);
     return true;
   }

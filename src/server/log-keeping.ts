@@ -85,6 +85,10 @@ export class LogKeeping implements LogRewrites {
     return this.isArmed;
   }
 
+  get hasEnded(): boolean {
+    return this.keeper.hasEnded;
+  }
+
   /** Not while some threads record and others do not. */
   get mayRewrite(): boolean {
     return this.keeper.isOn || !this.isWanted || this.isArmed;

@@ -25,6 +25,8 @@ export interface LogRewrites {
   readonly isWhole: boolean;
   /** The logs cannot begin, or go on, without a new base. */
   readonly needsBase: boolean;
+  /** Writes are refused until there is a new base. */
+  readonly hasEnded: boolean;
   /** False for a moment after appendonly was set to yes: not all threads have heard of it. */
   readonly mayRewrite: boolean;
   readonly sizes: { readonly currentBytes: number; readonly baseBytes: number };
@@ -58,7 +60,7 @@ interface Asker {
   readonly high: number;
 }
 
-/** After a failure, the save points are left alone for so long. */
+/** After a failure, the save points are left alone for so long; and a base that is waited for. */
 const RETRY_SECONDS = 5;
 /** What is written is synced in pieces of this size (rdb-save-incremental-fsync). */
 const SYNC_BYTES = 4 * 1024 * 1024;
@@ -212,13 +214,10 @@ export class Saves {
     return true;
   }
 
-  /** After three failures in a row: one minute, then two, four … an hour at the most. */
   private isRewriteLimited(): boolean {
-    const { saving } = this;
-    const failures = saving.figure(Figure.RewriteFailures);
-    if (failures < REWRITE_FAILURES_MAX) return false;
-    const minutes = Math.min(60, 2 ** (failures - REWRITE_FAILURES_MAX));
-    return this.seconds() < this.rewriteEndedAt + minutes * 60;
+    const failures = this.saving.figure(Figure.RewriteFailures);
+    const seconds = rewriteRestSeconds(failures, this.plan.logs?.hasEnded === true);
+    return this.seconds() < this.rewriteEndedAt + seconds;
   }
 
   private rewriteEndedAt = 0;
@@ -538,6 +537,17 @@ const ALL = Activity.Background | Activity.Rewrite;
 const REWRITE_FAILURES_MAX = 3;
 /** Where the fourth word of a message begins: how SHUTDOWN is meant, see ending.ts. */
 const ENDING_AT = 12;
+
+/**
+ * How long rewrites are left alone after so many failures in a row: from the third on one minute,
+ * then two, four … an hour at the most, as in Redis. While writes are refused for want of a base it
+ * is some seconds, or they would be refused long after the disk is well again.
+ */
+export function rewriteRestSeconds(failures: number, isAwaited: boolean): number {
+  if (failures < REWRITE_FAILURES_MAX) return 0;
+  if (isAwaited) return RETRY_SECONDS;
+  return Math.min(60, 2 ** (failures - REWRITE_FAILURES_MAX)) * 60;
+}
 
 /** rdb-key-save-delay, in microseconds for each key; below 0 so many keys share one. */
 function delayOf(delay: number): number {

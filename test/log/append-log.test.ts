@@ -407,6 +407,25 @@ describe('a disk that fails', () => {
     expect([...recover(world.disk.killed()).bodies.values()]).toEqual(['after']);
   });
 
+  it('that ends the generation of another thread in the middle of a turn keeps its replies', () => {
+    const world = new LogWorld(2);
+    world.append(1, 'given up');
+    world.append(0, 'behind the gap');
+    const { files } = world.logs[0]!;
+    const release = files.release.bind(files);
+    // As soon as the first has written its own records, and before it looks at the other's.
+    files.release = (log) => {
+      release(log);
+      files.release = release;
+      files.take(1);
+      files.giveUp(1, NO_SPACE);
+      files.release(1);
+    };
+
+    expect(world.logs[0]!.endTurn()).toBe(false);
+    expect(recover(world.disk.killed()).bodies.size).toBe(0);
+  });
+
   it('whose sync fails ends the generation, whoever synced', () => {
     for (const policy of [Policy.Always, Policy.EverySecond]) {
       const world = new LogWorld(2, { policy });
