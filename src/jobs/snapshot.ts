@@ -171,11 +171,15 @@ class FileOutput implements RdbOutput {
     if (isWanted) this.sync();
     if (this.fd !== -1) this.disk.close(this.fd);
     const path = `${directory}/${name}`;
-    if (isWanted && this.failure === null && path !== this.path) {
-      this.attempt(() => this.disk.rename(this.path, path));
-    }
+    if (isWanted && this.failure === null) this.name(path);
     if (!isWanted || this.failure !== null) this.attempt(() => this.disk.remove(this.path));
     else this.attempt(() => this.disk.syncDirectory(directory));
+  }
+
+  /** A base has its name from the start; it counts only if nobody has removed it meanwhile. */
+  private name(path: string): void {
+    if (path !== this.path) this.attempt(() => this.disk.rename(this.path, path));
+    else if (!this.disk.exists(path)) this.failure = new DiskError('Finding', path, NOT_THERE);
   }
 
   /** Does something with files, unless it cannot: then there is no snapshot. */
@@ -190,6 +194,7 @@ class FileOutput implements RdbOutput {
 }
 
 const INPUT_OUTPUT_ERROR = 5;
+const NOT_THERE = 2;
 
 /** Beside the file, what has to wait for its turn: it is made when it is needed. */
 class SpillFile implements Spill {

@@ -177,6 +177,20 @@ describe('the job that writes a snapshot', () => {
     expect(load.functions.map((code) => Buffer.from(code).toString())).toEqual([String(library)]);
   });
 
+  it('says so when somebody has removed the file meanwhile, whatever it is called', () => {
+    for (const temporaryName of [order.temporaryName, order.name]) {
+      const disk = new SimulatedDisk();
+      disk.makeDirectory('/data');
+      const sync = disk.sync.bind(disk);
+      disk.sync = (fd) => {
+        disk.remove(`/data/${temporaryName}`);
+        return sync(fd);
+      };
+      const { failure } = writeSnapshot(shapeOf(emptyEngine()), { ...order, temporaryName }, disk);
+      expect(failure).toMatch(/No such file/);
+    }
+  });
+
   it('says so when the directory cannot be synced', () => {
     const engine = emptyEngine();
     const disk = freshDisk();
