@@ -312,9 +312,11 @@ const kinds: readonly Kind[] = [
         }
       }
       run('XGROUP', 'CREATE', key, 'idle', '$');
+      run('XGROUP', 'CREATE', key, 'single', '0');
+      run('XREADGROUP', 'GROUP', 'single', 'alice', 'COUNT', String(ELEMENTS), 'STREAMS', key, '>');
     },
     change(run, key, random) {
-      const sort = random.below(40);
+      const sort = random.below(41);
       const group = random.pick(GROUPS);
       const consumer = random.pick(CONSUMERS);
       const ids = (count: number) => Array.from({ length: count }, () => entryId(random));
@@ -330,6 +332,7 @@ const kinds: readonly Kind[] = [
       else if (sort < 37) run('XGROUP', 'DELCONSUMER', key, group, consumer);
       else if (sort < 38) run('XGROUP', 'DESTROY', key, group);
       else if (sort < 39) run('XGROUP', 'CREATE', key, group, '0');
+      else if (sort < 40) run('XGROUP', 'DELCONSUMER', key, 'single', 'alice');
       else run('XTRIM', key, 'MAXLEN', String(random.below(3 * ELEMENTS)));
     },
   },

@@ -84,6 +84,13 @@ export function savePendingFirst(slab: Slab, group: GroupRef, id: StreamId): voi
   saveLeaf(slab, group, nextLeaf(slab, leaf));
 }
 
+/** All that is pending in the group is about to go. */
+export function saveAllPendingFirst(slab: Slab, group: GroupRef): void {
+  if (!isWalked(slab, groupWalkAt(group))) return;
+  let leaf = leafOfId(slab, pendingAt(group), ZERO_ID);
+  for (; leaf !== NONE; leaf = nextLeaf(slab, leaf)) saveLeaf(slab, group, leaf);
+}
+
 /** As savePendingFirst, for the record at this word index. */
 export function saveRecordFirst(slab: Slab, group: GroupRef, record: number): void {
   if (!isWalked(slab, groupWalkAt(group))) return;
