@@ -24,6 +24,8 @@ const enum Word {
   /** Databases were emptied: see wishAfterFlush. */
   Flushed = 7,
   Ending = 8,
+  /** The append log holds the data: its first base is there, or it was read at the start. */
+  HasWholeLog = 9,
   Words = 16,
 }
 
@@ -225,6 +227,15 @@ export class Saving {
 
   set rewriteHasFailed(hasFailed: boolean) {
     Atomics.store(this.words, Word.RewriteHasFailed, hasFailed ? 1 : 0);
+  }
+
+  /** False for as long as appendonly yes promises nothing yet. Main says so. */
+  get hasWholeLog(): boolean {
+    return Atomics.load(this.words, Word.HasWholeLog) === 1;
+  }
+
+  set hasWholeLog(isWhole: boolean) {
+    Atomics.store(this.words, Word.HasWholeLog, isWhole ? 1 : 0);
   }
 
   // ---- the end of the server ------------------------------------------------------------------

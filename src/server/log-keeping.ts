@@ -7,6 +7,7 @@ import { randomHex } from '../base/prng.js';
 import type { Config } from '../config/config.js';
 import { LogKeeper, type Recovered } from '../log/keeper.js';
 import { ringSyncBell } from '../log/sync.js';
+import { Saving } from '../mesh/saving.js';
 import type { LogFile } from './log-file.js';
 import type { LogSyncStart } from './log-sync.js';
 import type { LogRewrites } from './saves.js';
@@ -27,6 +28,7 @@ export interface LogKeepingPlan {
 export class LogKeeping implements LogRewrites {
   private readonly plan: LogKeepingPlan;
   private readonly keeper: LogKeeper;
+  private readonly saving: Saving;
   private syncThread: Worker | null = null;
   /** What was there is loaded: from here on logs may begin. */
   private isLoaded = false;
@@ -37,6 +39,7 @@ export class LogKeeping implements LogRewrites {
   constructor(plan: LogKeepingPlan) {
     this.plan = plan;
     const { shape, config, log } = plan;
+    this.saving = new Saving(shape.saving);
     this.keeper = new LogKeeper({
       shape: shape.logs,
       disk: new SystemDisk(),
@@ -53,6 +56,7 @@ export class LogKeeping implements LogRewrites {
   begin(recovered: Recovered | null): void {
     if (recovered !== null) {
       this.keeper.begin(recovered);
+      this.saving.hasWholeLog = true;
       this.startSyncThread();
     }
     this.isLoaded = true;
@@ -125,6 +129,7 @@ export class LogKeeping implements LogRewrites {
 
   finishRewrite(number: number, baseFileBytes: number): void {
     this.keeper.finishRewrite(number, baseFileBytes);
+    this.saving.hasWholeLog = true;
   }
 
   setQuiet(isQuiet: boolean): void {
@@ -142,6 +147,8 @@ export class LogKeeping implements LogRewrites {
   }
 
   private switchOff(): void {
+    // First: whoever switches it on again meanwhile is to see that another base is needed.
+    this.saving.hasWholeLog = false;
     if (!this.keeper.stop()) this.plan.log.write('warning', 'The log may miss its last records.');
     this.plan.log.write('notice', 'The append log is switched off; its files stay.');
   }

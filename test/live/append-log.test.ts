@@ -146,6 +146,25 @@ describe('CONFIG SET', () => {
     expect(records().size).toBe(count);
   });
 
+  it('says in INFO at once that a base is to come, behind a snapshot too', async () => {
+    await start(['--save', '']);
+    const client = await server!.connect();
+    for (let index = 0; index < 40; index++) await client.command('SET', `key:${index}`, 'value');
+    await client.command('CONFIG', 'SET', 'rdb-key-save-delay', '20000');
+    await client.command('BGSAVE');
+    await client.command('CONFIG', 'SET', 'appendonly', 'yes');
+    const seen = new Set<string>();
+    const base = path.join(dir, 'appendonlydir', 'flagstone.manifest');
+    while (!existsSync(base)) {
+      const text = textOf(await client.command('INFO', 'persistence'))!;
+      const state = /aof_rewrite_in_progress:\d\r\naof_rewrite_scheduled:\d/.exec(text)![0];
+      if (!existsSync(base)) seen.add(state.replace(/[^01]+/g, ''));
+    }
+    expect([...seen]).toEqual(['01', '10']);
+    await until(async () => expect(await figure(client, 'aof_rewrite_in_progress')).toBe('0'));
+    expect(await figure(client, 'aof_rewrite_scheduled')).toBe('0');
+  });
+
   it('loses nothing when the log is switched off and on again at once', async () => {
     await start(['--appendonly', 'yes']);
     const client = await server!.connect();

@@ -195,15 +195,23 @@ function snapshots(context: Context): readonly InfoField[] {
 
 function rewrites(context: Context): readonly InfoField[] {
   const { saving } = context.server;
+  // Looked at once: what begins in between must not be missing in both fields.
+  const isRewriting = (saving.activity & Activity.Rewrite) !== 0;
+  const isDue = saving.isScheduled(Activity.Rewrite) || (!isRewriting && isBaseMissing(context));
   return [
-    ['aof_rewrite_in_progress', (saving.activity & Activity.Rewrite) !== 0 ? 1 : 0],
-    ['aof_rewrite_scheduled', saving.isScheduled(Activity.Rewrite) ? 1 : 0],
+    ['aof_rewrite_in_progress', isRewriting ? 1 : 0],
+    ['aof_rewrite_scheduled', isDue ? 1 : 0],
     ['aof_last_rewrite_time_sec', saving.figure(Figure.RewriteTook)],
     ['aof_current_rewrite_time_sec', secondsSince(context, saving.figure(Figure.RewriteSince))],
     ['aof_last_bgrewrite_status', saving.rewriteHasFailed ? 'err' : 'ok'],
     ['aof_rewrites', saving.figure(Figure.Rewrites)],
     ['aof_rewrites_consecutive_failures', saving.figure(Figure.RewriteFailures)],
   ];
+}
+
+/** The log was switched on, and does not hold the data yet: its base comes as soon as it can. */
+function isBaseMissing({ server }: Context): boolean {
+  return server.config.flag('appendonly') && !server.saving.hasWholeLog && !server.isLoading();
 }
 
 export function persistence(context: Context): readonly InfoField[] {
