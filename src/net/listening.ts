@@ -69,6 +69,9 @@ export class ListeningSockets {
       const name = nameOf(this.stateOf(slot) === State.ListensForTls, localName(this.fdOf(slot)));
       if (!wanted.delete(name)) leaving.push(slot);
     }
+    if (this.freeCount() < wanted.size) {
+      throw new Error('Too many changes of port and bind at once: the acceptor is behind, try again');
+    }
     // First: an address may be part of one that is wanted.
     for (const slot of leaving) shutdown(this.fdOf(slot), ShutdownSide.Both);
     const opened: Listener[] = [];
@@ -110,6 +113,12 @@ export class ListeningSockets {
       return;
     }
     assert(false, 'there is a slot for every address that may be bound');
+  }
+
+  private freeCount(): number {
+    let count = 0;
+    for (let slot = 0; slot < SLOTS; slot++) if (this.stateOf(slot) === State.Free) count++;
+    return count;
   }
 
   private isListening(slot: number): boolean {

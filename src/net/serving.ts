@@ -24,10 +24,11 @@ import { Reply, type ReplyEdge } from '../resp/write.js';
 import { ClientFlag } from '../stats/clients.js';
 import { Counter } from '../stats/server.js';
 import { type Connection, KEPT_BYTES_MAX, LargeInput, type Outbox } from './connection.js';
+import { Endings } from './endings.js';
 import { type ServingHooks, UNCOUNTED_BYTES } from './hooks.js';
 import { OutputLimits } from './output-limits.js';
 import { Pushes } from './pushes.js';
-import { type Answer, Waits } from './waits.js';
+import { Waits } from './waits.js';
 
 const ARENA_BYTES = 1024 * 1024;
 /** A connection's turn starts with at least so much room in the arena. */
@@ -51,6 +52,8 @@ export class Serving implements ReplyEdge {
   readonly outputLimits = new OutputLimits(this);
   /** Messages for connections, outside of their own commands. */
   readonly pushes: Pushes;
+  /** Waits that are over, told in serveReady. */
+  readonly endings: Endings;
   /**
    * Set by a transport that serves several connections one right after the other: quick commands
    * that come one at a time are then timed together (dispatch/run.ts), until it closes the group.
@@ -78,8 +81,6 @@ export class Serving implements ReplyEdge {
   private readonly postponed = new Set<Connection>();
   /** Connections whose kept input can go on without more of it. */
   protected readonly ready = new Set<Connection>();
-  /** Answers that came in the middle of a turn. */
-  private answers: Answer[] = [];
   private current: Connection | null = null;
 
   constructor(runner: Runner, limits: ParserLimits, hooks: ServingHooks) {
@@ -91,6 +92,7 @@ export class Serving implements ReplyEdge {
     this.arena = withView(new Uint8Array(new ArrayBuffer(ARENA_BYTES)));
     this.reply = new Reply(this.arena, this);
     this.pushes = new Pushes(this);
+    this.endings = new Endings(this, hooks.answered);
   }
 
   get log(): ServingHooks['log'] {
@@ -206,18 +208,21 @@ export class Serving implements ReplyEdge {
     if (connection.large !== null && this.isRunnable(connection)) this.receivedLarge(connection);
   }
 
-  /** The peer has sent its last byte: it leaves, or waits for what it has asked for. */
+  /**
+   * The peer has sent its last byte: it leaves when it has what it has asked for. As on Redis that
+   * is not what a blocked command may bring it, nor what has to wait for the end of a pause.
+   */
   inputEnded(connection: Connection): void {
     const { session } = connection;
-    const isOwed =
-      connection.output.length > 0 ||
-      connection.isHeldBack ||
-      connection.replyTo > connection.replyFrom ||
-      this.ready.has(connection);
-    if (!isOwed || session.wait !== null || connection.isPostponed) {
+    const isAnswered =
+      connection.output.length > 0 || connection.replyTo > connection.replyFrom;
+    const isBlocked = mayWaitForEver(session) || connection.isPostponed;
+    const goesOn = connection.isHeldBack || this.ready.has(connection) || session.wait !== null;
+    if (!isAnswered && (isBlocked || !goesOn)) {
       this.close(connection);
       return;
     }
+    if (isBlocked) session.closing = Closing.AfterReply;
     connection.isInputEnded = true;
     this.adjustInterest(connection);
   }
@@ -266,11 +271,15 @@ export class Serving implements ReplyEdge {
     if (!this.sharesGroups) this.runner.closeGroup(null);
     this.current = null;
     connection.replyTo = reply.at;
+    // By `enter`, which had to send its earlier replies.
+    if (connection.isClosed) return;
     this.hooks.touched(connection);
     this.toBeFlushed(connection);
-    const { wait } = connection.session;
-    if (wait === null) return;
-    if (this.waits.add(connection, wait)) this.hooks.deadlineMoved();
+    const { session } = connection;
+    if (session.wait === null) return;
+    // Nobody would notice that the peer leaves: see inputEnded.
+    if (connection.isInputEnded && mayWaitForEver(session)) session.closing = Closing.AfterReply;
+    if (this.waits.add(connection, session.wait)) this.hooks.deadlineMoved();
   }
 
   /** Runs commands until input, room or permission ends; `parser.commandAt` is what comes next. */
@@ -637,7 +646,9 @@ export class Serving implements ReplyEdge {
     }
     const isServed =
       connection.isInputEnded && this.isRunnable(connection) && !this.ready.has(connection);
-    if (connection.session.closing !== Closing.No || isServed) this.close(connection);
+    const isOver = connection.session.closing !== Closing.No || isServed;
+    // Replies of this turn may still stand in the arena: the end of the turn closes it.
+    if (isOver && !connection.isToFlush) this.close(connection);
     else this.adjustInterest(connection);
   }
 
@@ -685,32 +696,13 @@ export class Serving implements ReplyEdge {
 
   /** Goes on with input that is here already: once a turn. */
   serveReady(): void {
-    if (this.answers.length !== 0) this.giveAnswers();
+    if (this.endings.count !== 0) this.endings.give();
     if (this.ready.size === 0) return;
     for (const connection of [...this.ready]) this.resume(connection);
   }
 
   get hasReady(): boolean {
-    return this.ready.size > 0 || this.answers.length !== 0;
-  }
-
-  /**
-   * Ends the wait `place` of the session in `slot`, if it still waits so, with the reply `bytes`:
-   * in serveReady, because this may be in the middle of something.
-   */
-  answer(slot: number, place: number, bytes: Uint8Array): void {
-    this.answers.push({ slot, place, bytes });
-  }
-
-  private giveAnswers(): void {
-    const { answers } = this;
-    this.answers = [];
-    for (const { slot, place, bytes } of answers) {
-      this.hooks.answered(place);
-      const connection = this.connectionAt(slot);
-      if (connection === null || connection.session.wait?.place !== place) continue;
-      this.endWait(connection, (reply) => reply.raw(bytes));
-    }
+    return this.ready.size > 0 || this.endings.count !== 0;
   }
 
   /** Ends the waits whose deadline has come. Returns the next deadline, Infinity for none. */
@@ -782,6 +774,11 @@ export class Serving implements ReplyEdge {
 
 function isMuted(session: Session): boolean {
   return session.replyMode === ReplyMode.Off || session.replyMode === ReplyMode.Skip;
+}
+
+/** Blocked, as CLIENT UNBLOCK understands it: not by SAVE or MIGRATE, which end by themselves. */
+function mayWaitForEver({ wait }: Session): boolean {
+  return wait !== null && (wait.place !== undefined || wait.unblockLine !== undefined);
 }
 
 /** Someone who has not said the password yet, and needs to. */

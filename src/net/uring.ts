@@ -198,8 +198,7 @@ export class UringTransport implements NativeTransport {
   // ---- a turn -----------------------------------------------------------------------------------
 
   turn(timeoutMs: number, afterWait: () => void): void {
-    // What has come while something else was handed over waits no longer.
-    this.ring.wait(this.arrivals.count > 0 ? 0 : timeoutMs);
+    this.ring.wait(this.hasWork ? 0 : timeoutMs);
     this.collect();
     this.serving.clearArenas();
     afterWait();
@@ -208,6 +207,11 @@ export class UringTransport implements NativeTransport {
     this.execute();
     this.readLarge();
     this.feedStarved();
+  }
+
+  /** What has come while something else was handed over waits no longer, nor who is to ask anew. */
+  private get hasWork(): boolean {
+    return this.arrivals.count + this.rooms.length + this.starved.length > 0;
   }
 
   /** Hands over what is written, in the middle of a turn. */

@@ -4,14 +4,6 @@
 import type { Wait } from '../dispatch/session.js';
 import type { Connection } from './connection.js';
 
-/** The answer to a session that waits, from whoever served it. */
-export interface Answer {
-  readonly slot: number;
-  /** Session.wait.place. */
-  readonly place: number;
-  readonly bytes: Uint8Array;
-}
-
 export class Waits {
   private readonly waiting = new Set<Connection>();
   /** Nothing is due before this moment; Infinity for never. */

@@ -193,7 +193,7 @@ export class Door implements ServerDoor {
     if (connection === null || connection.session.id !== high * TWO_32 + (low >>> 0)) return;
     const { session } = connection;
     if (session.wait === null) return;
-    serving.endWait(connection, (reply) => {
+    serving.endings.end(connection, (reply) => {
       if (answer === SaveAnswer.Done) reply.ok();
       else {
         this.stats.errorReplied('ERR');

@@ -488,7 +488,7 @@ export class Executor {
 
   private answer(waiter: WaiterPlace, bytes: Uint8Array): void {
     const { blocking } = this.runner;
-    this.serving.answer(blocking.waiters.slotOf(waiter), waiter, bytes);
+    this.serving.endings.answer(blocking.waiters.slotOf(waiter), waiter, bytes);
   }
 
   // ---- what a turn begins with ----------------------------------------------------------------
