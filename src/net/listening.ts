@@ -70,7 +70,9 @@ export class ListeningSockets {
       if (!wanted.delete(name)) leaving.push(slot);
     }
     if (this.freeCount() < wanted.size) {
-      throw new Error('Too many changes of port and bind at once: the acceptor is behind, try again');
+      throw new Error(
+        'Too many changes of port and bind at once: the acceptor is behind, try again',
+      );
     }
     // First: an address may be part of one that is wanted.
     for (const slot of leaving) shutdown(this.fdOf(slot), ShutdownSide.Both);

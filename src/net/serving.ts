@@ -214,8 +214,7 @@ export class Serving implements ReplyEdge {
    */
   inputEnded(connection: Connection): void {
     const { session } = connection;
-    const isAnswered =
-      connection.output.length > 0 || connection.replyTo > connection.replyFrom;
+    const isAnswered = connection.output.length > 0 || connection.replyTo > connection.replyFrom;
     const isBlocked = mayWaitForEver(session) || connection.isPostponed;
     const goesOn = connection.isHeldBack || this.ready.has(connection) || session.wait !== null;
     if (!isAnswered && (isBlocked || !goesOn)) {

@@ -1,6 +1,7 @@
 // CONFIG SET port and bind while the server runs: it listens where it is told before it answers, or
 // goes on where it was. And the lines of its log that harnesses wait for.
 
+import { readdirSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { printReply } from '../support/resp.js';
 import { type Client, connect, freePort, type Server, startServer } from '../support/server.js';
@@ -59,6 +60,24 @@ describe.skipIf(!IS_LINUX)('CONFIG SET port and bind', () => {
 
     expect(await ask('CONFIG', 'SET', 'bind', '127.0.0.1')).toBe('+OK');
     expect(await pingAt(server.port)).toBe('+PONG');
+  });
+
+  it('lose no socket, however fast they follow one another', async () => {
+    const ports = await Promise.all(Array.from({ length: 8 }, () => freePort()));
+    const descriptors = () => readdirSync(`/proc/${server.pid}/fd`).length;
+    const before = descriptors();
+    const moves = Array.from({ length: 2000 }, (_, index) =>
+      ask('CONFIG', 'SET', 'port', String(ports[index % ports.length])),
+    );
+    const refused = (await Promise.all(moves)).filter((reply) => reply !== '+OK');
+    // The acceptor may be behind.
+    expect(refused.every((reply) => reply.includes('Unable to listen'))).toBe(true);
+    expect(server.printed).not.toContain('already in use');
+
+    await expect.poll(() => ask('CONFIG', 'SET', 'port', String(server.port))).toBe('+OK');
+    expect(await pingAt(server.port)).toBe('+PONG');
+    await expect.poll(descriptors).toBeLessThan(before + 3);
+    for (const port of ports) await expect(pingAt(port)).rejects.toThrow();
   });
 
   it('stay where they are when the new place is not to be had, all or nothing', async () => {

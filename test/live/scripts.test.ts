@@ -49,6 +49,18 @@ describe.each(SHAPES)('$transport transport, $threads workers', (shape) => {
     await server.stop();
   });
 
+  it('may take long behind a SAVE, whose end comes as a message', async () => {
+    const [client, other] = clients;
+    const long = 'for i = 1, tonumber(ARGV[1]) do local x = i * i end return 7';
+    const replies = [
+      say(client!, 'SAVE'),
+      say(client!, 'EVAL', long, '0', '30000000'),
+      say(client!, 'PING'),
+    ];
+    expect(await Promise.all(replies)).toEqual(['OK', '7', 'PONG']);
+    expect(await until(() => say(other!, 'PING'), /PONG/)).toBe('PONG');
+  });
+
   it('lets every connection run what one has loaded, until one flushes', async () => {
     const [first] = clients;
     for (let round = 0; round < 20; round++) {

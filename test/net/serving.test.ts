@@ -49,6 +49,16 @@ class Peer {
   }
 }
 
+/** The server reads commands in a turn that is not over yet. */
+function receive(peer: Peer, ...commands: Command[]): void {
+  receiveText(peer, encodeCommands(commands).toString('latin1'));
+}
+
+function receiveText({ session }: Peer, text: string): void {
+  const bytes = Buffer.from(text, 'latin1');
+  session.server.executor.serving.received(session.connection, bytes, 0, bytes.length);
+}
+
 function sets(count: number): Command[] {
   return Array.from({ length: count }, (_, index) => ['SET', `key:${index}`, String(index)]);
 }
@@ -522,6 +532,35 @@ describe('a peer that does not read', () => {
     expect(peer.isClosed).toBe(true);
   });
 
+  it('gets its last reply when its queue goes in the same turn', () => {
+    const peer = new Peer(start());
+    peer.session.takes(0);
+    peer.send(['ECHO', 'a']);
+    receive(peer, ['ECHO', 'b'], ['QUIT']);
+
+    peer.session.takes(Number.POSITIVE_INFINITY);
+
+    expect(peer.take()).toBe('$1 a $1 b +OK');
+    expect(peer.isClosed).toBe(true);
+  });
+
+  it('is forgotten once, when it is closed on its way to its next command', () => {
+    const server = start('--client-output-buffer-limit', 'normal', '20kb', '0', '0');
+    const { clients, serving } = server.executor;
+    const [peer, other] = [new Peer(server), new Peer(server)];
+    const long: Command = ['ECHO', 'x'.repeat(10_000)];
+    receiveText(peer, `${encodeCommands([long, long, long])}*2\r\n$4\r\nECHO`);
+    // Until the arena has no room for another connection's turn.
+    while (serving.reply.at <= MIB - 256 * 1024) receive(other, long);
+    peer.sendText('\r\n$1\r\na\r\n');
+    expect(peer.isClosed).toBe(true);
+
+    server.turn();
+    other.session.close();
+
+    expect(clients.totalBytes()).toBe(0);
+  });
+
   it('may send its last byte and read afterwards', () => {
     const peer = new Peer(start());
     peer.session.takes(0);
@@ -532,6 +571,48 @@ describe('a peer that does not read', () => {
     peer.session.takes(Number.POSITIVE_INFINITY);
 
     expect(peer.take()).toBe('$1 a $1 b');
+    expect(peer.isClosed).toBe(true);
+  });
+
+  it('gets what it was answered before a command that blocks', () => {
+    const server = start();
+    const peer = new Peer(server);
+    receive(peer, ['ECHO', 'a'], ['BLPOP', 'nothing', '0'], ['ECHO', 'b']);
+
+    peer.session.end();
+
+    expect(peer.take()).toBe('$1 a');
+    expect(peer.isClosed).toBe(true);
+  });
+
+  it('is not kept by a command that blocks later, when nobody listens to it any more', () => {
+    const server = start();
+    const peer = new Peer(server);
+    peer.send(['SET', 'k', LARGE]);
+    peer.session.takes(0);
+    const gets = Array.from({ length: 100 }, (): Command => ['GET', 'k']);
+    peer.send(...gets, ['BLPOP', 'nothing', '0']);
+    peer.session.end();
+    expect(peer.isClosed).toBe(false);
+
+    peer.session.takes(Number.POSITIVE_INFINITY);
+
+    expect(peer.pieces.join('').length).toBeGreaterThan(100 * LARGE.length);
+    expect(peer.isClosed).toBe(true);
+    expect(server.executor.serving.connections.size).toBe(0);
+  });
+
+  it('hears the end of a SAVE that it has asked for', () => {
+    const server = start();
+    const peer = new Peer(server);
+    peer.send(['SAVE']);
+    peer.session.end();
+    expect(peer.isClosed).toBe(false);
+
+    server.executor.serving.endings.end(peer.session.connection, (reply) => reply.ok());
+    server.turn();
+
+    expect(peer.take()).toBe('+OK');
     expect(peer.isClosed).toBe(true);
   });
 });

@@ -141,7 +141,7 @@ class CollectingWire implements Wire {
 /** One connection, seen from its client. */
 export class ServedSession {
   readonly connection: Connection;
-  private readonly server: InProcessServer;
+  readonly server: InProcessServer;
   private readonly wire: CollectingWire;
   /** Sent by the client, not read by the server yet. */
   private readonly arriving: Uint8Array[] = [];
