@@ -31,8 +31,12 @@ export function createToken({ secret, user, seconds, nowMs = Date.now() }: Token
   if (Buffer.byteLength(secret) < SECRET_BYTES_MIN) {
     throw new Error(`The secret of tokens has at least ${SECRET_BYTES_MIN} bytes.`);
   }
-  const from = Math.floor(nowMs / 1000);
-  const payload = { user, exp: from + Math.ceil(seconds), iat: from };
+  // Whole seconds, rounded so that it holds for no less than was asked.
+  const payload = {
+    user,
+    exp: Math.ceil(nowMs / 1000 + seconds),
+    iat: Math.floor(nowMs / 1000),
+  };
   const text = Buffer.from(JSON.stringify(payload), 'utf8').toString('base64url');
   return `${text}.${signatureOf(secret, text).toString('base64url')}`;
 }

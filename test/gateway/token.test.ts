@@ -25,6 +25,13 @@ describe('a token', () => {
     expect(verifyToken(secret, token, nowMs + 60_000)).toBeNull();
   });
 
+  it('holds for no less than was asked, also when a second is nearly over', () => {
+    const token = createToken({ secret, user: 'player', seconds: 1, nowMs: nowMs + 999 });
+
+    expect(verifyToken(secret, token, nowMs + 1998)).not.toBeNull();
+    expect(verifyToken(secret, token, nowMs + 2000)).toBeNull();
+  });
+
   it('of another secret, or with another payload, grants nothing', () => {
     const exp = nowMs / 1000 + 60;
     const [, mac = ''] = signed({ user: 'player', exp }).split('.');
