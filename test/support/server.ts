@@ -2,14 +2,14 @@
 // Redis's own command line, so that one set of tests runs against either.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { certificates } from './certificates.js';
 import { type Client, type ConnectOptions, connect } from './client.js';
-import { printReply } from './resp.js';
+import { printReply, textOf } from './resp.js';
 
 export { type Client, connect } from './client.js';
 
@@ -38,6 +38,7 @@ const START_MS_MAX = 20_000;
 const STOP_MS_MAX = 5_000;
 const PORT_TRIES = 3;
 const POLL_MS = 15;
+const CLOSE_MS_MAX = 5_000;
 /** Output kept per server: enough for any report, and a bound if a server babbles. */
 const OUTPUT_CHARS_MAX = 1 << 20;
 const REPORT_CHARS = 4_000;
@@ -229,19 +230,25 @@ function argumentsOf(
 async function answersPing(server: Server, startMsMax: number): Promise<boolean> {
   const deadline = Date.now() + startMsMax;
   while (Date.now() < deadline && server.isRunning) {
-    if (await isUp(server.port)) return server.isRunning;
+    if (await isUp(server)) return server.isRunning;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   return false;
 }
 
-async function isUp(port: number): Promise<boolean> {
+async function isUp({ port, dir }: Server): Promise<boolean> {
   let client: Client | null = null;
   try {
     client = await connect(port);
     const text = printReply(await client.command('PING'));
     // A server that asks for a password is up too.
-    return text === '+PONG' || text.startsWith('-NOAUTH');
+    const isAnswered = text === '+PONG' || text.startsWith('-NOAUTH');
+    const place = await client.command('CONFIG', 'GET', 'dir');
+    await client.command('QUIT');
+    // Once it is closed from there, no test meets it among its own clients.
+    if (!isAnswered || !(await client.closedWithin(CLOSE_MS_MAX))) return false;
+    // Another server may have taken the port in between, and this one is about to say so.
+    return place.type !== 'array' || textOf(place.value[1]!) === realpathSync(dir);
   } catch {
     return false;
   } finally {
