@@ -219,9 +219,10 @@ describe.each(SERVERS)('BullMQ on $name', (choice) => {
 
     expect(await queue.removeJobScheduler('often')).toBe(true);
     await until(
-      () => queue.getJobCounts('active', 'delayed'),
+      () => queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed'),
       // The nightly one remains.
-      ({ active, delayed }) => active === 0 && delayed === 1,
+      ({ waiting, prioritized, active, delayed }) =>
+        waiting === 0 && prioritized === 0 && active === 0 && delayed === 1,
     );
     const runsBefore = runs;
     await sleep(200);

@@ -135,7 +135,7 @@ describe.each(CASES)('node-redis with RESP$protocol on $name', (choice) => {
 
   it('counts right when many connections watch, read and write', async () => {
     const url = `redis://127.0.0.1:${server.port}`;
-    const pool = createClientPool({ url, RESP: choice.protocol }, { minimum: 1, maximum: 6 });
+    const pool = createClientPool({ url, RESP: choice.protocol }, { minimum: 6, maximum: 6 });
     await pool.connect();
     let retries = 0;
     const countUp = (): Promise<void> =>

@@ -7,6 +7,8 @@ import { encodeCommand, printReply, textOf } from '../support/resp.js';
 import { type Client, type Server, startServer } from '../support/server.js';
 
 const MB = 2 ** 20;
+/** A busy machine is slow; only a broken server needs it all. */
+const WAIT_MS_MAX = 30_000;
 const TRANSPORTS = ['native', 'epoll', 'node'] as const;
 
 /** A socket without a parser: for what is no protocol, and for not reading at all. */
@@ -78,10 +80,10 @@ describe.each(TRANSPORTS)('%s transport', (transport) => {
     const text = textOf(await good.command('INFO', section)) ?? '';
     return Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(text)?.[1]);
   };
-  const until = async (isDone: () => Promise<boolean>, ms = 5000): Promise<void> => {
-    const deadline = performance.now() + ms;
+  const until = async (isDone: () => Promise<boolean>): Promise<void> => {
+    const deadline = performance.now() + WAIT_MS_MAX;
     while (!(await isDone())) {
-      if (performance.now() > deadline) throw new Error(`not in ${ms} ms\n${server.report()}`);
+      if (performance.now() > deadline) throw new Error(`it is not so yet\n${server.report()}`);
       await pause(10);
     }
   };
@@ -104,14 +106,14 @@ describe.each(TRANSPORTS)('%s transport', (transport) => {
   ])('answers %s and hangs up', async (_, text, sentence) => {
     const peer = open();
     await peer.write(text);
-    expect(await peer.closedWithin(3000)).toBe(true);
+    expect(await peer.closedWithin(WAIT_MS_MAX)).toBe(true);
     expect(peer.received).toBe(`-ERR Protocol error: ${sentence}\r\n`);
   });
 
   it('answers what came before the garbage', async () => {
     const peer = open();
     await peer.write('PING\r\n*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\n*1\r\n!\r\n');
-    expect(await peer.closedWithin(3000)).toBe(true);
+    expect(await peer.closedWithin(WAIT_MS_MAX)).toBe(true);
     expect(peer.received).toBe(
       "+PONG\r\n$2\r\nhi\r\n-ERR Protocol error: expected '$', got '!'\r\n",
     );
@@ -199,7 +201,7 @@ describe.each(TRANSPORTS)('%s transport', (transport) => {
       bytes += piece.length;
     });
     peer.socket.resume();
-    expect(await peer.closedWithin(5000)).toBe(true);
+    expect(await peer.closedWithin(WAIT_MS_MAX)).toBe(true);
     expect(bytes).toBe(40 * (MB + '$1048576\r\n\r\n'.length) + '$4\r\nlast\r\n'.length);
   });
 
@@ -213,7 +215,7 @@ describe.each(TRANSPORTS)('%s transport', (transport) => {
       bytes += piece.length;
     });
     peer.socket.resume();
-    expect(await peer.closedWithin(5000)).toBe(true);
+    expect(await peer.closedWithin(WAIT_MS_MAX)).toBe(true);
     expect(bytes).toBe(12 * (MB + '$1048576\r\n\r\n'.length) + '+OK\r\n'.length);
   });
 
@@ -254,7 +256,7 @@ describe.each(TRANSPORTS)('%s transport', (transport) => {
     });
     peer.socket.resume();
     const wanted = count * (10_000 + '$10000\r\n\r\n'.length);
-    await until(async () => bytes === wanted, 20_000);
+    await until(async () => bytes === wanted);
   });
 
   it('closes a client over its output limit, hard or soft', async () => {
@@ -276,7 +278,7 @@ describe.each(TRANSPORTS)('%s transport', (transport) => {
     await set('client-query-buffer-limit', MB);
     const peer = open();
     void peer.write(`*2\r\n$4\r\nECHO\r\n$${64 * MB}\r\n${'x'.repeat(4 * MB)}`);
-    expect(await peer.closedWithin(3000)).toBe(true);
+    expect(await peer.closedWithin(WAIT_MS_MAX)).toBe(true);
     await set('client-query-buffer-limit', '1gb');
   });
 
@@ -284,7 +286,7 @@ describe.each(TRANSPORTS)('%s transport', (transport) => {
     await set('proto-max-bulk-len', MB);
     const peer = open();
     await peer.write(`*2\r\n$4\r\nECHO\r\n$${MB + 1}\r\n`);
-    expect(await peer.closedWithin(3000)).toBe(true);
+    expect(await peer.closedWithin(WAIT_MS_MAX)).toBe(true);
     expect(peer.received).toBe('-ERR Protocol error: invalid bulk length\r\n');
     await set('proto-max-bulk-len', '512mb');
   });
@@ -294,7 +296,7 @@ describe.each(TRANSPORTS)('%s transport', (transport) => {
     for (const text of ['*11\r\n', '*2\r\n$4\r\nAUTH\r\n$16385\r\n']) {
       const peer = open();
       await peer.write(text);
-      expect(await peer.closedWithin(3000)).toBe(true);
+      expect(await peer.closedWithin(WAIT_MS_MAX)).toBe(true);
       expect(peer.received).toMatch(
         /^-ERR Protocol error: unauthenticated (multibulk|bulk) length/,
       );
@@ -320,7 +322,7 @@ describe.each(TRANSPORTS)('%s transport', (transport) => {
     for (const client of clients) expect(printReply(await client.command('PING'))).toBe('+PONG');
     const extra = await server.connect();
     expect(printReply(await extra.read())).toBe('-ERR max number of clients reached');
-    expect(await extra.closedWithin(2000)).toBe(true);
+    expect(await extra.closedWithin(WAIT_MS_MAX)).toBe(true);
     expect(await field('stats', 'rejected_connections')).toBe(rejected + 1);
     clients[0]!.close();
     await until(async () => (await field('clients', 'connected_clients')) === 4);

@@ -80,7 +80,7 @@ describe.each([1, 2])('DEBUG LOADAOF with %i thread(s)', (threads) => {
     expect(await ask('PEXPIRETIME', 'volatile')).toBe('1900000000123');
 
     // A rewrite that takes its time, behind its cut.
-    await ask('CONFIG', 'SET', 'rdb-key-save-delay', '40000');
+    await ask('CONFIG', 'SET', 'rdb-key-save-delay', '100000');
     await ask('BGREWRITEAOF');
     await expect.poll(() => info('aof_rewrite_in_progress'), { timeout: WAIT_MS_MAX }).toBe('1');
     const others = await Promise.all([server.connect(), server.connect()]);

@@ -163,7 +163,7 @@ describe('a snapshot of a busy server', () => {
   it(
     'has what was emptied and swapped meanwhile',
     async () => {
-      const server = await start({ args: ['--rdb-key-save-delay', '200'] });
+      const server = await start({ args: ['--rdb-key-save-delay', '1000'] });
       const client = await connect(server);
       for (const database of ['0', '1', '2']) {
         await client.command('SELECT', database);
@@ -201,7 +201,7 @@ describe('asking for snapshots', () => {
   it(
     'lets others go on while the client of SAVE waits',
     async () => {
-      const server = await start({ args: ['--rdb-key-save-delay', '300'] });
+      const server = await start({ args: ['--rdb-key-save-delay', '1500'] });
       const [waiting, other] = [await connect(server), await connect(server)];
       await other.pipeline(Array.from({ length: 2000 }, (_, index) => ['SET', `${index}`, 'x']));
       const before = Number(textOf(await other.command('LASTSAVE')) ?? '0');
@@ -226,7 +226,7 @@ describe('asking for snapshots', () => {
   it(
     'refuses a second one, and schedules one inside EXEC',
     async () => {
-      const server = await start({ args: ['--rdb-key-save-delay', '1000'] });
+      const server = await start({ args: ['--rdb-key-save-delay', '3000'] });
       const client = await connect(server);
       await client.pipeline(Array.from({ length: 1000 }, (_, index) => ['SET', `${index}`, 'x']));
       expect(await say(client, 'BGSAVE')).toBe('+Background saving started');

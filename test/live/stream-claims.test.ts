@@ -44,11 +44,11 @@ describe.each(SHAPES)('$transport transport, $threads workers', (shape) => {
   const ids = async (reply: ReturnType<typeof wait>): Promise<string[]> =>
     [...printReply(await reply).matchAll(/\d+-0/g)].map(String);
   const untilBlocked = async (count: number): Promise<void> => {
-    const deadline = performance.now() + 10_000;
+    const deadline = performance.now() + 20_000;
     for (;;) {
       const text = printReply(await owner.command('INFO', 'clients'));
       if (text.includes(`blocked_clients:${count}`)) return;
-      if (performance.now() > deadline) throw new Error(`${count} clients do not block in 10 s`);
+      if (performance.now() > deadline) throw new Error(`${count} clients do not block in 20 s`);
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
   };
@@ -64,7 +64,8 @@ describe.each(SHAPES)('$transport transport, $threads workers', (shape) => {
 
   it('gives each entry to one of those who wait, and the others wait on', async () => {
     const clients = await Promise.all(Array.from({ length: 6 }, () => server.connect()));
-    const replies = clients.map((client) => ids(wait(client, IDLE_MS, 'COUNT', '1')));
+    // Long enough that nobody is idle again before there is something new for the third.
+    const replies = clients.map((client) => ids(wait(client, 4 * IDLE_MS, 'COUNT', '1')));
     const told: string[] = [];
     // Those who wait on are closed in the end.
     for (const reply of replies) {
@@ -73,7 +74,7 @@ describe.each(SHAPES)('$transport transport, $threads workers', (shape) => {
     await Promise.race(replies);
     // Whoever has claimed one keeps it for as long; new entries go to those who wait on.
     await owner.command('XADD', 'other', '3-0', 'a', '3');
-    const deadline = performance.now() + 10_000;
+    const deadline = performance.now() + 20_000;
     while (told.length < 3 && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 2));
     }

@@ -119,12 +119,19 @@ describe.each(SHAPES)('$transport transport, $threads workers', (shape) => {
 
   it('is counted for many at once, and all end together', async () => {
     const many = await Promise.all(Array.from({ length: 200 }, () => server.connect()));
-    const startMs = performance.now();
-    const replies = many.map((client) => client.command('WAIT', 1, 400));
-    await until(async () => (await blocked()) === 200);
-    expect((await Promise.all(replies)).every((reply) => reply.value === 0)).toBe(true);
-    expect(performance.now() - startMs).toBeLessThan(20_000);
-    expect(await blocked()).toBe(0);
+    // On a busy machine the first may be over before the last begins.
+    for (let ms = 400, most = 0; most < 200; ms *= 3) {
+      const startMs = performance.now();
+      let isOver = false;
+      const replies = Promise.all(many.map((client) => client.command('WAIT', 1, ms)));
+      void replies.finally(() => {
+        isOver = true;
+      });
+      while (!isOver && most < 200) most = Math.max(most, await blocked());
+      expect((await replies).every((reply) => reply.value === 0)).toBe(true);
+      expect(performance.now() - startMs).toBeLessThan(ms + 20_000);
+      expect(await blocked()).toBe(0);
+    }
     for (const client of many) client.close();
   });
 });
