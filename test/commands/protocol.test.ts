@@ -111,7 +111,7 @@ const rows: readonly Row[] = [
   },
 ];
 
-const CLOSE_MS_MAX = 3_000;
+const CLOSE_MS_MAX = 30_000;
 const CHUNK_SEED = 7;
 /** Rows longer than this are sent whole only: byte by byte they would take seconds. */
 const PIECEMEAL_BYTES_MAX = 1_000;

@@ -93,7 +93,7 @@ describe.each(TRANSPORTS)('%s transport', (transport) => {
     expect(await say('APPEND', 'fresh', 'x')).toBe(tooLong);
     expect(await say('DEL', 'big', 'fresh')).toBe(':2');
     expect(server.isRunning, server.report()).toBe(true);
-  });
+  }, 180_000);
 
   it('gives the memory of large values back', async () => {
     // Without libc pages stay with the process, to be used again.

@@ -345,11 +345,12 @@ describe('a session that is put off', () => {
   it('goes on when the pause ends by the clock', async () => {
     const server = start();
     const peer = new Peer(server);
-    peer.send(['CLIENT', 'PAUSE', '15'], ['PING']);
+    peer.send(['CLIENT', 'PAUSE', '200'], ['PING']);
     expect(peer.take()).toBe('+OK');
     peer.send(...sets(50));
+    expect(peer.take()).toBe('');
 
-    await sleep(30);
+    await sleep(230);
     server.turn();
 
     expect(peer.take()).toBe(`+PONG ${'+OK '.repeat(50).trimEnd()}`);

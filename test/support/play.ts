@@ -4,6 +4,7 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { Client } from './client.js';
 import { InProcessServer } from './in-process.js';
+import { printReply, textOf } from './resp.js';
 import { commandOf, kindOf, type Server, type ServerKind, startServer } from './server.js';
 import {
   isPipelined,
@@ -13,6 +14,9 @@ import {
   type Section,
 } from './transcript.js';
 import { adapted, type Way, waysToRun } from './ways.js';
+
+const LEAVE_MS_MAX = 20_000;
+const LEAVE_POLL_MS = 2;
 
 export interface PlayOptions {
   /** Further server arguments for this file: '--requirepass', 'secret'. */
@@ -48,7 +52,12 @@ export function playTranscript(file: URL, options: PlayOptions = {}): void {
 
 async function playAt(place: Place, section: Section, way: Way, name: string): Promise<void> {
   try {
-    await playSection(section, { way, open: () => place.open(way) }, name);
+    const stage = {
+      way,
+      open: () => place.open(way),
+      untilAlone: (client: Client) => place.untilAlone(client),
+    };
+    await playSection(section, stage, name);
   } catch (error) {
     const report = place.report();
     if (report === '') throw error;
@@ -69,6 +78,8 @@ abstract class Place {
   private readonly known = new Map<string, boolean>();
 
   abstract open(way: Way): Promise<Client>;
+  /** Returns when all other clients have left: those of the section before would be counted. */
+  abstract untilAlone(client: Client): Promise<void>;
   /** What a failure should show besides the wrong line. */
   abstract report(): string;
   abstract stop(): Promise<void>;
@@ -105,6 +116,16 @@ class ServerPlace extends Place {
     return this.server.connect(options);
   }
 
+  override async untilAlone(client: Client): Promise<void> {
+    const deadline = Date.now() + LEAVE_MS_MAX;
+    for (;;) {
+      const reply = await client.command('INFO', 'clients');
+      if (/^connected_clients:1\r$/m.test(textOf(reply) ?? '')) return;
+      if (Date.now() > deadline) throw new Error(`others are there still: ${printReply(reply)}`);
+      await new Promise((resolve) => setTimeout(resolve, LEAVE_POLL_MS));
+    }
+  }
+
   override report(): string {
     return this.server.isRunning ? '' : this.server.report();
   }
@@ -128,6 +149,10 @@ class InProcessPlace extends Place {
       close: () => session.close(),
     });
     return client;
+  }
+
+  override async untilAlone(): Promise<void> {
+    // They left when they closed their sessions.
   }
 
   override report(): string {

@@ -82,7 +82,7 @@ const OPTIONS = new Set([
   'once',
   'stepwise on redis',
 ]);
-const CLOSE_MS_MAX = 3_000;
+const CLOSE_MS_MAX = 20_000;
 
 export class TranscriptError extends Error {
   override readonly name = 'TranscriptError';
@@ -245,6 +245,8 @@ export interface Stage {
   open(): Promise<Client>;
   /** Told the reply to a command that has none written down, which is otherwise a failure. */
   learn?(step: CommandStep, reply: Reply): void;
+  /** Returns when no client of an earlier section is left; not given where none can be. */
+  untilAlone?(client: Client): Promise<void>;
 }
 
 /** Plays one section against a server; throws a TranscriptError at the first wrong line. */
@@ -269,6 +271,7 @@ class Player {
 
   async play(): Promise<void> {
     const first = await this.client('');
+    await this.stage.untilAlone?.(first);
     await mustSucceed(first, 'FLUSHALL');
     for (const batch of this.batches()) {
       const [step] = batch;
