@@ -59,11 +59,12 @@ export class ClientMemory {
     for (const { slot, id, bytes } of candidates) {
       if (total <= this.limitBytes) return;
       total -= bytes;
-      // Another thread may have told it to close just now.
-      if (!clients.isOpen(slot, id)) continue;
-      log.write('notice', `Evicting client: id=${id} tot-mem=${bytes}`);
+      // All threads look when the limit has changed: one of them tells it, and counts it.
+      if (!clients.claimClosing(slot, id)) continue;
       stats.add(Counter.EvictedClients, 1);
+      log.write('notice', `Evicting client: id=${id} tot-mem=${bytes}`);
       this.stop(slot, id);
+      // Its thread is woken when it has been counted.
       door.closeClient(slot, id);
     }
   }

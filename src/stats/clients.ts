@@ -50,6 +50,13 @@ export const enum Wish {
   UnblockError = 3,
 }
 
+/** What became of a wish: it is there, a wish to close was there before, or nobody is. */
+const enum Left {
+  Now,
+  Before,
+  ToNobody,
+}
+
 /** Longest name, bytes: queue libraries make long ones. */
 export const CLIENT_NAME_BYTES_MAX = 256;
 /** Longest library name and library version, bytes. */
@@ -420,19 +427,28 @@ export class ClientDirectory {
 
   /** Leaves a wish for connection `id` in `slot`; its thread must be woken. False: it is gone. */
   wish(slot: number, id: number, wish: Wish): boolean {
+    return this.leave(slot, id, wish) !== Left.ToNobody;
+  }
+
+  /** As the wish to close it; true for the one thread that is the first to have it. */
+  claimClosing(slot: number, id: number): boolean {
+    return this.leave(slot, id, Wish.Close) === Left.Now;
+  }
+
+  private leave(slot: number, id: number, wish: Wish): Left {
     const at = this.wordOf(slot);
     const word = (lowBits(id) << WISH_KIND_BITS) | wish;
     for (;;) {
       const before = Atomics.load(this.i32, at + Word.Wish);
       const isOpen = this.i32[at + Word.IsOpen] === 1;
-      if (!isOpen || this.f64[this.doubleOf(at, Double.Id)] !== id) return false;
+      if (!isOpen || this.f64[this.doubleOf(at, Double.Id)] !== id) return Left.ToNobody;
       // To be closed is more than to be woken.
-      if (before === this.closeWishOf(at)) return true;
+      if (before === this.closeWishOf(at)) return Left.Before;
       // By compare-and-swap: two threads may wish at once, and neither wish may be lost unseen.
       if (Atomics.compareExchange(this.i32, at + Word.Wish, before, word) === before) break;
     }
     Atomics.store(this.i32, this.lineOf(this.threadOf(slot)) + Line.Wishes, 1);
-    return true;
+    return Left.Now;
   }
 
   /** Open connections of all threads, or of one. */

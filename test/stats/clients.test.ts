@@ -170,6 +170,18 @@ describe('a wish', () => {
     expect(other.views().map((view) => view.id)).toEqual([6]);
   });
 
+  it('to close is had first by one thread, and left again by others', () => {
+    const [own, other] = directories(2) as [ClientDirectory, ClientDirectory];
+    const slot = own.open(facts(5));
+    other.wish(slot, 5, Wish.UnblockTimeout);
+
+    expect(other.claimClosing(slot, 5)).toBe(true);
+    expect(own.claimClosing(slot, 5)).toBe(false);
+    expect(other.wish(slot, 5, Wish.Close)).toBe(true);
+    own.close(slot);
+    expect(other.claimClosing(slot, 5)).toBe(false);
+  });
+
   it('to close is not replaced by one to wake', () => {
     const [own, other] = directories(2) as [ClientDirectory, ClientDirectory];
     const slot = own.open(facts(5));
