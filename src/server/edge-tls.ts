@@ -79,6 +79,8 @@ class TlsEdge implements Edge {
 
   private accept(raw: RawSocket): void {
     const { executor } = this.thread;
+    // As in adopt.
+    executor.refresh();
     // Before the handshake there is nothing that such a peer would understand.
     if (!this.thread.countIn()) {
       raw.destroy();
