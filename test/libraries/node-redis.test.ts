@@ -11,7 +11,7 @@ import {
 } from 'redis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Server } from '../support/server.js';
-import { SERVERS, until } from './servers.js';
+import { DEADLINE_MS, SERVERS, until } from './servers.js';
 
 type Parser = Parameters<ReturnType<typeof defineAdd>['parseCommand']>[0];
 
@@ -135,7 +135,9 @@ describe.each(CASES)('node-redis with RESP$protocol on $name', (choice) => {
 
   it('counts right when many connections watch, read and write', async () => {
     const url = `redis://127.0.0.1:${server.port}`;
-    const pool = createClientPool({ url, RESP: choice.protocol }, { minimum: 6, maximum: 6 });
+    // All are there from the beginning, and patient: a busy machine is slow.
+    const options = { minimum: 6, maximum: 6, acquireTimeout: DEADLINE_MS };
+    const pool = createClientPool({ url, RESP: choice.protocol }, options);
     await pool.connect();
     let retries = 0;
     const countUp = (): Promise<void> =>

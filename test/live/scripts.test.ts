@@ -45,7 +45,7 @@ describe.each(SHAPES)('$transport transport, $threads workers', (shape) => {
   beforeAll(async () => {
     server = await startServer({ ...shape, args: ['--busy-reply-threshold', '50'] });
     for (let count = 0; count < CLIENTS; count++) clients.push(await server.connect());
-  }, DEADLINE_MS);
+  });
   afterAll(async () => {
     for (const client of clients) client.close();
     await server.stop();

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { emptyEngine, loadFile } from '../rdb/files.js';
 import type { Engine } from '../support/engine.js';
-import { type Command, printReply, textOf } from '../support/resp.js';
+import { type Command, encodeCommands, printReply, textOf } from '../support/resp.js';
 import { type Client, type Server, type ServerOptions, startServer } from '../support/server.js';
 
 const DEADLINE_MS = 30_000;
@@ -201,14 +201,15 @@ describe('asking for snapshots', () => {
   it(
     'lets others go on while the client of SAVE waits',
     async () => {
-      const server = await start({ args: ['--rdb-key-save-delay', '1500'] });
+      const server = await start({ args: ['--rdb-key-save-delay', '1000'] });
       const [waiting, other] = [await connect(server), await connect(server)];
       await other.pipeline(Array.from({ length: 2000 }, (_, index) => ['SET', `${index}`, 'x']));
       const before = Number(textOf(await other.command('LASTSAVE')) ?? '0');
       let isAnswered = false;
-      const saved = say(waiting, 'SAVE').then((line) => {
+      await waiting.send(encodeCommands([['SAVE']]));
+      const saved = waiting.read(TEST_MS).then((reply) => {
         isAnswered = true;
-        return line;
+        return printReply(reply);
       });
       await until('the walk', async () => (await figure(other, 'current_save_keys_total')) !== '0');
       expect(await say(other, 'SET', 'later', 'x')).toBe('+OK');
