@@ -146,6 +146,11 @@ export class Session implements TrackedSession {
     if (this.tracked !== null) this.shownFlags |= trackingFlags(this.tracked);
   }
 
+  /** CLIENT REPLY silences it, or its next command. */
+  get isMuted(): boolean {
+    return this.replyMode === ReplyMode.Off || this.replyMode === ReplyMode.Skip;
+  }
+
   /** Does it come from this machine? Some commands are for such sessions alone. */
   get isLocal(): boolean {
     const { address } = this;

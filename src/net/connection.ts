@@ -172,6 +172,9 @@ export class Connection {
   isLeaving = false;
   /** The system was asked to tell when the peer takes more, and has not. */
   isRoomAsked = false;
+  /** The last turn in which io_uring brought it input, and how many pieces it has had in it. */
+  turn = 0;
+  turnPieces = 0;
   /** Sizes of its buffers stand in the client directory, and are to be brought up to date. */
   showsBuffers = false;
   /** When bytes last went either way. */

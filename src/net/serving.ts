@@ -28,7 +28,7 @@ import { Endings } from './endings.js';
 import { type ServingHooks, UNCOUNTED_BYTES } from './hooks.js';
 import { OutputLimits } from './output-limits.js';
 import { Pushes } from './pushes.js';
-import { Waits } from './waits.js';
+import { mayWaitForEver, Waits } from './waits.js';
 
 const ARENA_BYTES = 1024 * 1024;
 /** A connection's turn starts with at least so much room in the arena. */
@@ -37,6 +37,8 @@ const ARENA_ROOM_BYTES = 256 * 1024;
 const EAGER_SEND_BYTES = 1024 * 1024;
 /** Queued output from which a connection without an output limit is not read any more. */
 const HOLD_BACK_BYTES = 16 * 1024 * 1024;
+/** The clock is read after so many commands that are run one by one. */
+const COMMANDS_PER_LOOK = 16;
 /** No command of the batch is left, and more may follow. */
 const ALL_RAN = -1;
 
@@ -59,6 +61,8 @@ export class Serving implements ReplyEdge {
    * that come one at a time are then timed together (dispatch/run.ts), until it closes the group.
    */
   sharesGroups = false;
+  /** So long one connection's commands run before others get their turn. */
+  turnMs = 1;
   /** client-query-buffer-limit, bytes. */
   private inputBytesMax = 1024 * 1024 * 1024;
   /** Set by a transport whose sends leave together. */
@@ -290,20 +294,19 @@ export class Serving implements ReplyEdge {
     }
     // One by one: a stranger's limits end with its AUTH, large input keeps its parser's progress,
     // and what a subscriber's command tells itself comes before its next reply.
+    const { runner } = this;
     const { args } = parser;
-    let helpingEnd = parser.at + HELPING_BYTES;
+    const helpingEnd = parser.at + HELPING_BYTES;
+    const endMs = runner.lastReadMs + this.turnMs;
+    let count = 0;
     while (session.closing === Closing.No && session.wait === null) {
-      if (parser.at > helpingEnd && connection.large !== null) {
-        helpingEnd = Number.POSITIVE_INFINITY;
-        if (parser.at < parser.end) {
-          this.ready.add(connection);
-          break;
-        }
-      }
+      const isFull = parser.at > helpingEnd && connection.large !== null;
+      if ((isFull || runner.lastReadMs > endMs) && this.leavesRest(connection, parser)) break;
       const parsed = parser.next();
       if (parsed === Parsed.Command) {
-        const command = this.runner.table.find(args, 0);
+        const command = runner.table.find(args, 0);
         const mayGoOn = this.execute(connection, command, args, Placed.No);
+        if (++count % COMMANDS_PER_LOOK === 0) runner.closeGroup(runner.context.args);
         if (session.isTold) this.hooks.commandEnded();
         if (!mayGoOn) {
           if (connection.isPostponed) parser.forget();
@@ -321,10 +324,18 @@ export class Serving implements ReplyEdge {
     parser.commandAt = parser.at;
   }
 
+  /** Is there more input? It is left for the next turn. */
+  private leavesRest(connection: Connection, parser: Parser): boolean {
+    if (parser.at === parser.end) return false;
+    this.ready.add(connection);
+    return true;
+  }
+
   /** As serve, reading some commands ahead so that their memory can be brought near. */
   private serveBatches(connection: Connection, parser: Parser): void {
     const { session } = connection;
-    const { batch } = this;
+    const { batch, runner } = this;
+    const endMs = runner.lastReadMs + this.turnMs;
     let parsed = Parsed.Nothing as Parsed;
     while (session.closing === Closing.No && session.wait === null) {
       batch.count = 0;
@@ -345,6 +356,8 @@ export class Serving implements ReplyEdge {
       if (parsed === Parsed.Incomplete) return;
       if (parsed === Parsed.Error) this.failProtocol(connection, parser);
       parser.commandAt = parser.at;
+      // Each batch ends with a look at the clock.
+      if (runner.lastReadMs > endMs && this.leavesRest(connection, parser)) return;
     }
   }
 
@@ -412,12 +425,13 @@ export class Serving implements ReplyEdge {
       connection.session.closing = Closing.Now;
       return false;
     }
+    this.outputLimits.check(connection);
     const isUnlimited = this.outputLimits.isUnlimited(connection);
     if (connection.outputBytes > HOLD_BACK_BYTES && isUnlimited) {
       connection.isHeldBack = true;
       return false;
     }
-    return true;
+    return connection.session.closing === Closing.No;
   }
 
   // ---- replies --------------------------------------------------------------------------------
@@ -435,7 +449,7 @@ export class Serving implements ReplyEdge {
     const connection = this.current;
     assert(connection !== null, 'replies are written for the connection being served');
     this.moveOut(connection);
-    if (isMuted(connection.session)) return;
+    if (connection.session.isMuted) return;
     this.enqueue(connection, u8, start, start + length);
     this.outputLimits.check(connection);
   }
@@ -443,7 +457,7 @@ export class Serving implements ReplyEdge {
   private moveOut(connection: Connection): void {
     const { reply } = this;
     // Of a muted session only what it was told before this command.
-    const end = isMuted(connection.session) ? reply.commandAt : reply.at;
+    const end = connection.session.isMuted ? reply.commandAt : reply.at;
     this.enqueue(connection, this.arena, connection.replyFrom, end);
     this.outputLimits.check(connection);
     reply.at = connection.replyFrom;
@@ -463,7 +477,7 @@ export class Serving implements ReplyEdge {
     const { session } = this.current!;
     const mode = session.replyMode;
     // Messages are no replies: CLIENT REPLY does not silence them.
-    if (isMuted(session)) reply.at = reply.commandAt;
+    if (session.isMuted) reply.at = reply.commandAt;
     session.replyMode = ReplyMode.On;
     reply.raw(bytes);
     reply.commandAt = reply.at;
@@ -700,6 +714,11 @@ export class Serving implements ReplyEdge {
     for (const connection of [...this.ready]) this.resume(connection);
   }
 
+  /** Is the rest of its input left for the next turn? */
+  isReady(connection: Connection): boolean {
+    return this.ready.has(connection);
+  }
+
   get hasReady(): boolean {
     return this.ready.size > 0 || this.endings.count !== 0;
   }
@@ -769,15 +788,6 @@ export class Serving implements ReplyEdge {
     this.hooks.closed(connection);
     connection.wire.close(connection, isOrderly);
   }
-}
-
-function isMuted(session: Session): boolean {
-  return session.replyMode === ReplyMode.Off || session.replyMode === ReplyMode.Skip;
-}
-
-/** Blocked, as CLIENT UNBLOCK understands it: not by SAVE or MIGRATE, which end by themselves. */
-function mayWaitForEver({ wait }: Session): boolean {
-  return wait !== null && (wait.place !== undefined || wait.unblockLine !== undefined);
 }
 
 /** Someone who has not said the password yet, and needs to. */

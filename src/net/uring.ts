@@ -47,6 +47,9 @@ const PASSING: ReadonlySet<number> = new Set([
   -Errno.Interrupted,
 ]);
 
+/** So many buffers of one connection are executed in a turn: as much as epoll receives. */
+const PIECES_PER_TURN = 8;
+
 /** `buffer` of an arrival that brings no input. */
 const NO_BUFFER = -1;
 
@@ -78,6 +81,23 @@ class Arrivals {
     this.buffers[at] = buffer;
     this.sources[at] = this.ring.pool;
     this.starts[at] = buffer * POOL_BUFFER_BYTES;
+  }
+
+  /** What has a connection still waits for the next turn: before what comes until then. */
+  endTurn(): void {
+    const { count } = this;
+    this.count = 0;
+    for (let at = 0; at < count; at++) {
+      const connection = this.connections[at];
+      if (connection == null) continue;
+      const to = this.count++;
+      this.connections[at] = null;
+      this.connections[to] = connection;
+      this.results[to] = this.results[at]!;
+      this.buffers[to] = this.buffers[at]!;
+      this.sources[to] = this.sources[at]!;
+      this.starts[to] = this.starts[at]!;
+    }
   }
 
   /** Its input leaves the pool before it is its turn; false if it has left. */
@@ -139,8 +159,9 @@ export class UringTransport implements NativeTransport {
   private readonly input: Input;
   private readonly sends: Sends;
   private readonly arrivals: Arrivals;
-  /** arrivals[0, arrivalAt) are executed. */
+  /** arrivals[0, arrivalAt) are executed, or wait for the next turn. */
   private arrivalAt = 0;
+  private turns = 0;
   /** Whose input found the pool empty, the first first. */
   private starved: Connection[] = [];
   /** Whose peers take more. */
@@ -260,18 +281,36 @@ export class UringTransport implements NativeTransport {
     const { arrivals, serving } = this;
     // Receiving is nobody's command: its time goes into no statistics.
     if (arrivals.count > 1) serving.runner.readClock();
+    this.turns++;
+    let keptCount = 0;
     // More may come while this runs.
     while (this.arrivalAt < arrivals.count) {
       const at = this.arrivalAt++;
       const connection = arrivals.connections[at];
       // A pause of a script has answered it.
       if (connection == null) continue;
+      if (this.hasHadItsTurn(connection)) {
+        keptCount++;
+        continue;
+      }
       arrivals.connections[at] = null;
       this.take(connection, at);
     }
     serving.runner.closeGroup(serving.runner.context.args);
-    arrivals.count = 0;
+    if (keptCount === 0) arrivals.count = 0;
+    else arrivals.endTurn();
     this.arrivalAt = 0;
+  }
+
+  /** Who has much to say waits for the others, and so does what comes behind that. */
+  private hasHadItsTurn(connection: Connection): boolean {
+    // A closed one only gives its buffers back.
+    if (connection.isClosed) return false;
+    if (connection.turn !== this.turns) {
+      connection.turn = this.turns;
+      connection.turnPieces = 0;
+    }
+    return connection.turnPieces++ >= PIECES_PER_TURN || this.serving.isReady(connection);
   }
 
   private take(connection: Connection, at: number): void {
@@ -305,7 +344,7 @@ export class UringTransport implements NativeTransport {
     if (!connection.isClosed && connection.wantsReads) this.sockets.receiveLarge(connection);
   }
 
-  /** All buffers are back: as many may ask again as there are, the first first. */
+  /** Buffers are back: as many may ask again as there are in all, the first first. */
   private feedStarved(): void {
     const { starved } = this;
     if (starved.length === 0) return;
@@ -357,7 +396,7 @@ export class UringTransport implements NativeTransport {
   private answerWaiting(): void {
     const { arrivals } = this;
     const left = new Set<Connection>();
-    for (let at = this.arrivalAt; at < arrivals.count; at++) {
+    for (let at = 0; at < arrivals.count; at++) {
       const connection = arrivals.connections[at];
       if (connection == null) continue;
       const bytes = arrivals.results[at]!;

@@ -1,7 +1,7 @@
 // The connections whose sessions wait, and when the next of them has to be looked at: its time is
 // over, or time alone may have brought it what it waits for (Wait.look).
 
-import type { Wait } from '../dispatch/session.js';
+import type { Session, Wait } from '../dispatch/session.js';
 import type { Connection } from './connection.js';
 
 export class Waits {
@@ -50,4 +50,9 @@ export class Waits {
     this.nextMs = Math.min(this.nextMs, next);
     return hasLooked;
   }
+}
+
+/** Blocked, as CLIENT UNBLOCK understands it: not by SAVE or MIGRATE, which end by themselves. */
+export function mayWaitForEver({ wait }: Session): boolean {
+  return wait !== null && (wait.place !== undefined || wait.unblockLine !== undefined);
 }

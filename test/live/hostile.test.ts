@@ -274,6 +274,40 @@ describe.each(TRANSPORTS)('%s transport', (transport) => {
     await set('client-output-buffer-limit', 'normal 0 0 0');
   });
 
+  it('runs no more for a client that is over its output limit', async () => {
+    await good.command('SET', 'value', 'v'.repeat(10_000));
+    await set('client-output-buffer-limit', 'normal 8mb 0 0');
+    const peer = open(false);
+    void peer.write('GET value\r\n'.repeat(20_000));
+    const pattern = /omem=(\d+) scheduled to be closed ASAP/g;
+    const before = [...server.printed.matchAll(pattern)].length;
+    const limitReached = () => [...server.printed.matchAll(pattern)].slice(before);
+    await until(async () => limitReached().length > 0);
+    expect(Number(limitReached()[0]![1])).toBeLessThan(10 * MB);
+    await set('client-output-buffer-limit', 'normal 0 0 0');
+  });
+
+  it('lets others have their turns while one has very much to say', async () => {
+    const elements = Array.from({ length: 20_000 }, (_, index) => `element:${index}`);
+    await good.command('RPUSH', 'list', ...elements);
+    const count = 3000;
+    // Four, so that there are some on the same thread.
+    const watchers = await Promise.all(Array.from({ length: 4 }, () => server.connect()));
+    const peer = open();
+    const lines = Array.from({ length: count }, (_, at) => `SET x ${at + 1}\r\nLPOS list none\r\n`);
+    void peer.write(lines.join(''));
+    const watch = async (watcher: Client): Promise<number> => {
+      const seen = new Set<number>();
+      for (let x = 0; x < count; ) {
+        x = Number(textOf(await watcher.command('GET', 'x')) ?? 0);
+        seen.add(x);
+      }
+      return seen.size;
+    };
+    for (const size of await Promise.all(watchers.map(watch))) expect(size).toBeGreaterThan(10);
+    for (const watcher of watchers) watcher.close();
+  });
+
   it('closes a client over client-query-buffer-limit', async () => {
     await set('client-query-buffer-limit', MB);
     const peer = open();

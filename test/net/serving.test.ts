@@ -65,11 +65,25 @@ function sets(count: number): Command[] {
 
 describe('a pipeline', () => {
   it('is answered in one piece', () => {
-    const peer = new Peer(start());
+    const server = start();
+    // Code that is not compiled yet takes longer than a turn.
+    server.executor.serving.turnMs = Number.POSITIVE_INFINITY;
+    const peer = new Peer(server);
 
     peer.send(...sets(100), ['GET', 'key:99']);
 
     expect(peer.pieces).toEqual([`${'+OK\r\n'.repeat(100)}$2\r\n99\r\n`]);
+  });
+
+  it('that takes longer than a turn goes on in the next', () => {
+    const server = start();
+    server.executor.serving.turnMs = 0;
+    const peer = new Peer(server);
+
+    peer.send(...sets(100), ['GET', 'key:99']);
+
+    expect(peer.pieces.length).toBeGreaterThan(3);
+    expect(peer.pieces.join('')).toBe(`${'+OK\r\n'.repeat(100)}$2\r\n99\r\n`);
   });
 
   it('is answered in order whatever is in its middle', () => {
