@@ -15,7 +15,7 @@ import { Counter } from '../stats/server.js';
 import type { Executor } from './executor.js';
 
 const CHECK_MS = 100;
-/** How long it leaves things alone where a walk over everything has moved next to nothing. */
+/** How long it leaves things alone where a walk over everything has moved or won nearly nothing. */
 const FUTILE_MS = 10_000;
 const FUTILE_SHARE = 200;
 /** Clients wait for a slice at the most; what is earned meanwhile is spent in the next. */
@@ -58,6 +58,7 @@ export class Defragmenter {
   /** What the counts were when the round began. */
   private hitsBefore = 0;
   private missesBefore = 0;
+  private wasteBefore = 0;
   /** What of the counts everybody knows. */
   private readonly told = { ...defragCounts };
 
@@ -98,7 +99,8 @@ export class Defragmenter {
     }
     this.savedMs -= now - startMs;
     this.count();
-    return isBusy ? BUSY_MS : SLICE_MS / share;
+    if (isBusy) return BUSY_MS;
+    return Math.max(0, (SLICE_MS - this.savedMs) / share);
   }
 
   /** Begins, or takes more of the time, or ends, as computed from the state of all partitions. */
@@ -137,6 +139,11 @@ export class Defragmenter {
     this.hasPassed = false;
     this.hitsBefore = defragCounts.hits;
     this.missesBefore = defragCounts.misses;
+    this.wasteBefore = this.ownWaste();
+  }
+
+  private ownWaste(): number {
+    return wasteOf(this.own.map((index) => this.slabs[index]!)).bytes;
   }
 
   private end(nextCheckMs: number): void {
@@ -181,7 +188,9 @@ export class Defragmenter {
       return false;
     }
     const hits = defragCounts.hits - this.hitsBefore;
-    const isFutile = hits * FUTILE_SHARE < hits + defragCounts.misses - this.missesBefore;
+    const hasMovedLittle = hits * FUTILE_SHARE < hits + defragCounts.misses - this.missesBefore;
+    // What a walk can win is an estimate: one that has won nothing may go on so for ever.
+    const isFutile = hasMovedLittle || this.ownWaste() >= this.wasteBefore;
     this.end(nowMs + (isFutile ? FUTILE_MS : CHECK_MS));
     return true;
   }

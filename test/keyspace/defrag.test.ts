@@ -102,13 +102,19 @@ class Trial {
     });
   }
 
-  /** Whole walks through each partition, until one has moved nothing. */
+  /**
+   * Whole walks through each partition, until one has moved nothing. An eager one may go on for
+   * ever, because it estimates what it can win: enough is when several have won no page.
+   */
   finish(units = 300, scanFields = 100): void {
     this.partitions.forEach((partition, index) => {
       const walk = this.walks[index]!;
-      for (let hits = -1; hits !== defragCounts.hits; ) {
+      let futile = 0;
+      for (let hits = -1; hits !== defragCounts.hits && futile < FUTILE_WALKS; ) {
         hits = defragCounts.hits;
+        const pages = pagesOf(partition);
         while (walk.step(partition, units, scanFields) === Moved.Some);
+        futile = pagesOf(partition) < pages ? 0 : futile + 1;
       }
     });
   }
@@ -169,6 +175,7 @@ function text(random: Random, least: number, most: number): string {
 }
 
 const NINE_IN_TEN = 0.9;
+const FUTILE_WALKS = 10;
 
 /** Calls for each of `count`, but for one in ten. */
 function mostOf({ random }: Trial, count: number, run: (index: number) => void): void {
