@@ -43,7 +43,7 @@ const PURGE_PAGES_MAX = 64;
 /** What is kept besides 1/128 of what is in use, and runs that are given back at once. */
 const TIGHT_PAGES_KEPT = 8;
 const TIGHT_SHARE_SHIFT = 7;
-const TIGHT_RUNS = 32;
+const TIGHT_RUNS = 8;
 
 /** One step of upkeep, of the most urgent kind. True when there is nothing left to do for now. */
 export function upkeepStep(partition: Partition, step: UpkeepStep): boolean {

@@ -20,6 +20,8 @@ import { threadTime } from './thread-time.js';
 const INTERVAL_MS = 100;
 /** A round that found much to do goes on at once, but leaves clients their turns in between. */
 const SLICE_MS = 1;
+/** While pages are given back all the time clients are not to notice. */
+const TIGHT_SLICE_MS = 0.25;
 const IDLE_CHECK_MS = 1000;
 /** The share of maxmemory that free pages may take which are not given back. */
 const IDLE_SHARE = 32;
@@ -80,16 +82,17 @@ export class Upkeep {
       this.position = 0;
       this.nextRoundMs = startMs + INTERVAL_MS;
     }
+    const sliceMs = this.defrag.isWanted ? TIGHT_SLICE_MS : SLICE_MS;
     const { tracking, runner } = this.executor;
     runner.rest();
     while (tracking.hasToSweep) {
       tracking.sweepStep();
-      if (clock.monotonicMs() - startMs > SLICE_MS) return 0;
+      if (clock.monotonicMs() - startMs > sliceMs) return 0;
     }
     while (this.position < this.own.length) {
       const isDone = this.tend(this.own[this.position]!);
       if (isDone) this.position++;
-      if (clock.monotonicMs() - startMs > SLICE_MS) {
+      if (clock.monotonicMs() - startMs > sliceMs) {
         if (!isDone) this.executor.stats.add(Counter.ExpireTimeCapped, 1);
         return 0;
       }

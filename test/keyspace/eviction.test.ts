@@ -85,7 +85,7 @@ describe('eviction', () => {
   it('takes keys that are seldom used under LFU, however recently', () => {
     const { engine, evicted, evict } = open('allkeys-lfu');
     for (let index = 0; index < KEYS; index++) engine.run('SET', key(index), 'x');
-    for (let round = 0; round < 40; round++) {
+    for (let round = 0; round < 200; round++) {
       for (let index = KEYS / 2; index < KEYS; index++) engine.run('GET', key(index));
     }
     for (let index = 0; index < KEYS / 2; index++) engine.run('GET', key(index));
