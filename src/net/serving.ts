@@ -716,7 +716,7 @@ export class Serving implements ReplyEdge {
 
   /** Is the rest of its input left for the next turn? */
   isReady(connection: Connection): boolean {
-    return this.ready.has(connection);
+    return this.ready.size !== 0 && this.ready.has(connection);
   }
 
   get hasReady(): boolean {
